@@ -1,0 +1,1 @@
+"""The ground floor: the words of the house, its errors, its files and its pictures."""

@@ -1,0 +1,77 @@
+"""The narrow doors between rooms. Anything that has these methods fits."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Protocol
+
+from marklens.core.types import Bools, Fault, Ids, Mark, Pixels, TextRegion, Vectors
+
+
+class Dataset(Protocol):
+    """Where marks come from, in an order that is the same every time."""
+
+    root: Path
+
+    def count(self) -> int:
+        """How many marks there are, at least roughly: for progress and disk-space estimates."""
+        ...
+
+    def marks(self, on_fault: Callable[[Fault], None]) -> Iterator[Mark]:
+        """Yield every usable mark once, streaming; report each fault of the metadata to `on_fault`."""
+        ...
+
+
+class TextDetector(Protocol):
+    """Finds text in a picture."""
+
+    name: str
+
+    def detect(self, picture: Pixels) -> list[TextRegion]:
+        """Return the text regions of one RGB picture (height, width, 3), in its own pixel coordinates."""
+        ...
+
+
+class Embedder(Protocol):
+    """Turns views into global vectors."""
+
+    dims: int
+    model_hash: str
+
+    def embed(self, pixels: Pixels) -> Vectors:
+        """Map uint8 (n, size, size, 3) to float32 (n, dims), not normalised."""
+        ...
+
+
+class VectorStore(Protocol):
+    """Holds unit vectors under view ids (see `VIEW_BITS`) and finds the most similar ones.
+
+    Similarity is the inner product of unit vectors, higher is better.
+    """
+
+    def __len__(self) -> int: ...
+
+    def add(self, ids: Ids, vectors: Vectors) -> None:
+        """Add vectors (n, dims) under ids (n,)."""
+        ...
+
+    def search(self, queries: Vectors, k: int, allowed: Bools | None = None) -> tuple[Vectors, Ids]:
+        """Find the k most similar vectors of each query.
+
+        Args:
+            queries: float32 (q, dims), unit length.
+            k: how many to return for each query.
+            allowed: bool (marks,), True for each mark number that may be returned; None allows all.
+
+        Returns:
+            similarities float32 (q, k), best first, and view ids int64 (q, k); places that could not be
+            filled hold -inf and -1.
+        """
+        ...
+
+    def vectors(self, ids: Ids) -> Vectors:
+        """The stored vectors (n, dims) of these view ids; raises KeyError for an id that is not there."""
+        ...
+
+    def save(self, path: Path) -> None:
+        """Write the store to one file, atomically."""
+        ...

@@ -1,0 +1,163 @@
+"""What crosses the borders between rooms: plain frozen data, no behaviour beyond checking itself."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+Pixels = npt.NDArray[np.uint8]
+"""A picture or a batch of pictures, RGB, 0..255, shape (height, width, 3) or (n, height, width, 3)."""
+Vectors = npt.NDArray[np.float32]
+"""Shape (n, dims)."""
+Bools = npt.NDArray[np.bool_]
+Ids = npt.NDArray[np.int64]
+
+PATCH_GRID = 7
+"""Patches along each side of a view: the network's last feature map is 7×7 for a 224-pixel view."""
+
+
+class ViewKind(IntEnum):
+    """The kinds of view a mark can have; the value is part of every view id, so it never changes."""
+
+    FULL = 0
+    FIGURATIVE = 1
+
+    @property
+    def label(self) -> str:
+        """The name used on the command line and in JSON."""
+        return self.name.lower()
+
+
+VIEW_BITS = 3
+"""A view id is ``mark number << 3 | view kind``: the 8 possible views of a mark fill one byte of a bitmap."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A registered sign.
+
+    Attributes:
+        id: unique in its dataset; the file name without its ending unless the dataset gives one.
+        file: the file name as on disk, relative to the dataset's picture folder.
+        path: where the picture is.
+        text: the verbal element, or None.
+        vienna_codes: figurative classes such as ``"27.05.01"``.
+        year: of filing or registration.
+        attributes: anything else the dataset knows (office, status, nice_classes, owner, …).
+    """
+
+    id: str
+    file: str
+    path: Path
+    text: str | None = None
+    vienna_codes: tuple[str, ...] = ()
+    year: int | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something wrong with one item; it costs that item (or that field) only.
+
+    Attributes:
+        item: the file, id or line that is at fault.
+        kind: a short stable word for counting, e.g. ``"truncated"`` or ``"missing-file"``.
+        reason: one sentence for a person.
+    """
+
+    item: str
+    kind: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TextRegion:
+    """A place where a detector sees text.
+
+    Attributes:
+        polygon: float32 (n ≥ 3, 2), x and y in pixels of the picture it was found in.
+        confidence: 0..1.
+    """
+
+    polygon: npt.NDArray[np.float32]
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One normalised picture of a mark, ready for the network.
+
+    Attributes:
+        kind: which view it is.
+        pixels: uint8 (size, size, 3), RGB.
+        ink: bool (PATCH_GRID, PATCH_GRID), True where the patch differs from the ground.
+    """
+
+    kind: ViewKind
+    pixels: Pixels
+    ink: Bools
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What a hit must satisfy; an empty filter lets everything pass.
+
+    Attributes:
+        vienna: codes or their beginnings at a dot (``"26"``, ``"26.04"``, ``"26.04.01"``); any of them suffices.
+        years: first and last year, both included.
+        attributes: name to value; all must be equal.
+    """
+
+    vienna: tuple[str, ...] = ()
+    years: tuple[int, int] | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.vienna or self.years or self.attributes)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A mark that stage 1 proposes.
+
+    Attributes:
+        number: the mark's number in the catalog.
+        score: cosine similarity of the best pair of views, -1..1.
+        views: the view of the query and the view of the mark that made the score.
+    """
+
+    number: int
+    score: float
+    views: tuple[ViewKind, ViewKind]
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """The channels of a hit, each 0..1, None where the channel does not apply."""
+
+    global_: float | None = None
+    spatial: float | None = None
+    text: float | None = None
+    color: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A ranked result.
+
+    Attributes:
+        rank: 1 is the best.
+        mark: what was found.
+        score: 0..1, higher is more similar.
+        scores: the score of every channel.
+        views: the view of the query and the view of the mark that matched best.
+    """
+
+    rank: int
+    mark: Mark
+    score: float
+    scores: Scores
+    views: tuple[ViewKind, ViewKind]

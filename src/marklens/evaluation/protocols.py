@@ -1,0 +1,171 @@
+"""What is asked: queries with the marks that ought to be found, made from a groups file."""
+
+import json
+import unicodedata
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from marklens.core.errors import UsageError
+from marklens.core.types import Fault
+
+Protocol = Literal["default", "metu"]
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One question with its right answers.
+
+    Attributes:
+        name: for people: the file name, or the brand.
+        relevant: numbers of the marks that ought to be found.
+        own: number of the query itself where it is a mark of the gallery. It leaves the ranking, unless it is
+            among the relevant.
+    """
+
+    name: str
+    relevant: frozenset[int]
+    own: int | None = None
+
+    def __post_init__(self) -> None:
+        if not self.relevant:
+            raise UsageError(f"query {self.name!r} has no relevant marks: leave it out")
+
+    @property
+    def leaves(self) -> bool:
+        """Whether the query itself is taken out of its ranking."""
+        return self.own is not None and self.own not in self.relevant
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """Marks that belong together, as far as the gallery knows them.
+
+    Attributes:
+        members: group name to the numbers of its marks, at least two each, in the file's order.
+        faults: what was left out: ``unknown-file``, ``ambiguous-file``, ``repeated-file``, ``small-group``.
+    """
+
+    members: Mapping[str, tuple[int, ...]]
+    faults: tuple[Fault, ...] = ()
+
+
+def read_groups(path: Path, files: Mapping[int, str]) -> Groups:
+    """Read ``{"group": ["file", …]}`` and look the files up among the marks, whatever their case.
+
+    A file is found by its path in the dataset, else by its bare name if only one mark bears it.
+
+    Args:
+        path: the groups file.
+        files: mark number to file name as on disk, for every mark of the gallery.
+
+    Raises:
+        UsageError: the file is missing or damaged, or no group has two marks of this gallery.
+    """
+    document, find = _read_document(path), _finder(files)
+    members: dict[str, tuple[int, ...]] = {}
+    faults: list[Fault] = []
+    for group, names in document.items():
+        numbers = _look_up(group, names, find, faults)
+        if len(numbers) > 1:
+            members[group] = numbers
+        else:
+            faults.append(
+                Fault(group, "small-group", f"{len(numbers)} of {len(names)} files known, 2 needed")
+            )
+    if not members:
+        raise UsageError(
+            f"no group of {path} has two marks of this index: "
+            "name the files as in the dataset it was built from"
+        )
+    return Groups(members, tuple(faults))
+
+
+def group_queries(groups: Groups, files: Mapping[int, str], protocol: Protocol = "default") -> list[Query]:
+    """Make every member of every group a query.
+
+    ``default``: the others of its group are relevant, the query leaves the ranking. ``metu``: the query stays
+    and is relevant too, as in the script that comes with the METU dataset.
+
+    Args:
+        groups: from `read_groups`.
+        files: mark number to file name.
+        protocol: ``default`` or ``metu``.
+    """
+    own_too = protocol == "metu"
+    return [
+        Query(files[number], frozenset(numbers) if own_too else frozenset(numbers) - {number}, number)
+        for numbers in groups.members.values()
+        for number in numbers
+    ]
+
+
+def _read_document(path: Path) -> dict[str, list[str]]:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_unique)
+    except FileNotFoundError:
+        raise UsageError(f"{path} does not exist: give a JSON file of groups") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise UsageError(f"{path} cannot be read as JSON ({error}): mend it or make it again") from error
+    if not isinstance(document, dict) or not all(map(_is_names, document.values())):
+        raise UsageError(f'{path} must hold {{"group name": ["file", …], …}}: mend it or make it again')
+    return document
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Refuse what JSON would silently drop: two groups of one name."""
+    document = dict(pairs)
+    if len(document) < len(pairs):
+        twice = next(name for name, _ in pairs if [key for key, _ in pairs].count(name) > 1)
+        raise ValueError(f"the group {twice!r} stands there twice")
+    return document
+
+
+def _is_names(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(name, str) for name in value)
+
+
+def _finder(files: Mapping[int, str]) -> Callable[[str], list[int]]:
+    """Return a function from a file name to the numbers of the marks that it may mean."""
+    by_path, by_name = defaultdict(list), defaultdict(list)
+    for number, file in files.items():
+        key = _fold(file)
+        by_path[key].append(number)
+        by_name[_bare(key)].append(number)
+
+    def find(file: str) -> list[int]:
+        key = _fold(file)
+        return by_path.get(key) or by_name.get(_bare(key), [])
+
+    return find
+
+
+def _fold(file: str) -> str:
+    """A file name whatever its case, its separators and the way its accents are composed."""
+    return unicodedata.normalize("NFC", file).casefold().replace("\\", "/").removeprefix("./")
+
+
+def _bare(key: str) -> str:
+    return key.rpartition("/")[2]
+
+
+def _look_up(
+    group: str, names: list[str], find: Callable[[str], list[int]], faults: list[Fault]
+) -> tuple[int, ...]:
+    """Collect the numbers of the known files of a group, each once; append to `faults` what is left out."""
+    numbers: dict[int, None] = {}
+    for name in names:
+        match find(name):
+            case []:
+                faults.append(Fault(name, "unknown-file", f"group {group!r}: no mark of this index"))
+            case [number] if number in numbers:
+                faults.append(Fault(name, "repeated-file", f"group {group!r} names it twice"))
+            case [number]:
+                numbers[number] = None
+            case several:
+                faults.append(
+                    Fault(name, "ambiguous-file", f"group {group!r}: {len(several)} marks bear this name")
+                )
+    return tuple(numbers)

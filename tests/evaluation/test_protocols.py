@@ -1,0 +1,81 @@
+"""Groups files with all their faults, and the queries that the two protocols make of them."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from marklens.core.errors import UsageError
+from marklens.evaluation.protocols import Query, group_queries, read_groups
+
+FILES = {0: "A.PNG", 1: "b.png", 4: "sub/c.png", 5: "other/c.png", 6: "Café.png"}
+
+
+def groups_file(folder: Path, document: object) -> Path:
+    path = folder / "groups.json"
+    path.write_text(json.dumps(document), encoding="utf-8")
+    return path
+
+
+def test_files_match_whatever_their_case(tmp_path: Path) -> None:
+    groups = read_groups(
+        groups_file(tmp_path, {"g": ["a.png", "B.PNG", "SUB/C.png", "CAFE\u0301.png"]}), FILES
+    )
+    assert groups.members == {"g": (0, 1, 4, 6)}
+    assert groups.faults == ()
+
+
+def test_a_bare_name_is_enough_when_only_one_mark_bears_it(tmp_path: Path) -> None:
+    groups = read_groups(groups_file(tmp_path, {"g": ["x/a.png", "b.png", "c.png"]}), FILES)
+    assert groups.members == {"g": (0, 1)}
+    assert [(fault.item, fault.kind) for fault in groups.faults] == [("c.png", "ambiguous-file")]
+
+
+def test_unknown_and_repeated_files_and_small_groups_are_reported(tmp_path: Path) -> None:
+    document = {"g": ["a.png", "A.png", "b.png", "gone.png"], "small": ["a.png"], "empty": []}
+    groups = read_groups(groups_file(tmp_path, document), FILES)
+    assert groups.members == {"g": (0, 1)}
+    assert [(fault.item, fault.kind) for fault in groups.faults] == [
+        ("A.png", "repeated-file"),
+        ("gone.png", "unknown-file"),
+        ("small", "small-group"),
+        ("empty", "small-group"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"{", b"\xff\xfe\x00", b"[]", b'{"g": "a.png"}', b'{"g": [1]}', b"", b'{"g": [], "g": []}',
+        b"[" * 200_000,
+        b'{"g": ["gone.png", "b.png"]}',
+    ],
+)  # fmt: skip
+def test_a_damaged_file_is_one_line(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "groups.json"
+    path.write_bytes(content)
+    with pytest.raises(UsageError) as caught:
+        read_groups(path, FILES)
+    assert "\n" not in str(caught.value)
+    assert str(path) in str(caught.value)
+
+
+def test_a_missing_file_says_so(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="does not exist"):
+        read_groups(tmp_path / "none.json", FILES)
+    with pytest.raises(UsageError, match="cannot be read"):
+        read_groups(tmp_path, FILES)
+
+
+def test_default_asks_for_the_others_and_metu_for_all(tmp_path: Path) -> None:
+    groups = read_groups(groups_file(tmp_path, {"g": ["a.png", "b.png", "sub/c.png"]}), FILES)
+    default, metu = group_queries(groups, FILES), group_queries(groups, FILES, "metu")
+    assert default[0] == Query("A.PNG", frozenset({1, 4}), 0)
+    assert default[0].leaves
+    assert metu[1] == Query("b.png", frozenset({0, 1, 4}), 1)
+    assert not metu[1].leaves
+
+
+def test_a_query_without_an_answer_is_refused() -> None:
+    with pytest.raises(UsageError, match="no relevant"):
+        Query("x", frozenset())

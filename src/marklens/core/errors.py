@@ -1,15 +1,15 @@
 """One tree of errors; every message says what went wrong and what to do about it.
 
-    MarklensError                exit status 1: the work failed
-    ├── UsageError               exit status 2: the call was wrong
-    │   └── MissingExtraError    an optional dependency is not installed
-    ├── PictureError             one picture cannot be used; costs that picture only
-    ├── DatasetError             a dataset cannot be read at all
-    ├── ArtifactError            a file of ours is missing, damaged or of another version
-    │   └── IndexMismatchError   the index was made with another preprocessing, model or PCA
-    ├── ModelError               a network cannot be loaded, run or verified
-    ├── DiskSpaceError           too little room for the work ahead
-    └── Interrupted              stopped by SIGINT or SIGTERM; says how to resume
+MarklensError                exit status 1: the work failed
+├── UsageError               exit status 2: the call was wrong
+│   └── MissingExtraError    an optional dependency is not installed
+├── PictureError             one picture cannot be used; costs that picture only
+├── DatasetError             a dataset cannot be read at all
+├── ArtifactError            a file of ours is missing, damaged or of another version
+│   └── IndexMismatchError   the index was made with another preprocessing, model or PCA
+├── ModelError               a network cannot be loaded, run or verified
+├── DiskSpaceError           too little room for the work ahead
+└── Interrupted              stopped by SIGINT or SIGTERM; says how to resume
 """
 
 

@@ -38,7 +38,9 @@ def read_picture(path: Path) -> Pixels:
     """
     try:
         if path.stat().st_size > MAX_BYTES:
-            raise PictureError("too-large", f"{path.stat().st_size >> 20} MB on disk, at most {MAX_BYTES >> 20}")
+            raise PictureError(
+                "too-large", f"{path.stat().st_size >> 20} MB on disk, at most {MAX_BYTES >> 20}"
+            )
         return decode(path.read_bytes())
     except FileNotFoundError:
         raise PictureError("missing-file", "no such file") from None
@@ -100,7 +102,9 @@ def _render_svg(data: bytes) -> Pixels:
     try:
         png = resvg_py.svg_to_bytes(svg_string=data.decode("utf-8", "replace"), width=WORKING_SIDE)
     except Exception as error:  # the renderer raises ValueError, and its panics derive from BaseException
-        raise PictureError("svg", str(error).splitlines()[0] if str(error) else "cannot be rendered") from error
+        raise PictureError(
+            "svg", str(error).splitlines()[0] if str(error) else "cannot be rendered"
+        ) from error
     return _decode_raster(bytes(png))
 
 
@@ -114,7 +118,16 @@ def _decode_raster(data: bytes) -> Pixels:
         raise PictureError("too-large", str(error)) from error
     except UnidentifiedImageError:
         raise PictureError("not-a-picture", "no known picture format") from None
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, OverflowError) as error:
+    except (
+        OSError,
+        SyntaxError,
+        ValueError,
+        EOFError,
+        IndexError,
+        KeyError,
+        TypeError,
+        OverflowError,
+    ) as error:
         kind = "truncated" if "truncated" in str(error) else "damaged"
         raise PictureError(kind, str(error) or type(error).__name__) from error
     except MemoryError as error:

@@ -106,7 +106,7 @@ class Filter:
     """What a hit must satisfy; an empty filter lets everything pass.
 
     Attributes:
-        vienna: codes or their beginnings at a dot (``"26"``, ``"26.04"``, ``"26.04.01"``); any of them suffices.
+        vienna: codes or their beginnings at a dot (``"26"``, ``"26.04"``, ``"26.04.01"``); any suffices.
         years: first and last year, both included.
         attributes: name to value; all must be equal.
     """

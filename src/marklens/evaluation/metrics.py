@@ -61,9 +61,9 @@ def average_precision(ranks: Ids, relevant: int, depth: int = 100) -> float:
 def normalised_average_rank(ranks: Ids, gallery: int) -> float:
     """NAR = (sum(rank_i) − n(n+1)/2) / (N·n), over all n relevant marks, see `with_missing`.
 
-    Source: Müller et al., Performance evaluation in content-based image retrieval, Pattern Recognition Letters
-    22 (2001); used for trademarks by Tursun, Aker, Kalkan, A Large-scale Dataset and Benchmark for Similar
-    Trademark Retrieval (2017, METU).
+    Source: Müller et al., Performance evaluation in content-based image retrieval, Pattern Recognition
+    Letters 22 (2001); used for trademarks by Tursun, Aker, Kalkan, A Large-scale Dataset and Benchmark for
+    Similar Trademark Retrieval (2017, METU).
 
     Args:
         ranks: int64 (n,), of every relevant mark.

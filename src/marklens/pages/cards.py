@@ -1,0 +1,55 @@
+"""A hit as a page shows it."""
+
+from dataclasses import dataclass
+from pathlib import PurePath
+
+from marklens.core.types import Hit, Mark, Scores
+from marklens.pages.pictures import data_uri
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What the templates need of one hit.
+
+    Attributes:
+        hit: the result.
+        picture: ``data:`` address, or None for a placeholder.
+        title: the mark's text, else its id.
+        origin: year, id where the file name does not give it away, and file.
+        channels: name and score of every channel that applies.
+        views: the two views that matched: the query's, then the mark's.
+        right: whether it is a right answer; None where nobody knows.
+    """
+
+    hit: Hit
+    picture: str | None
+    title: str
+    origin: str
+    channels: tuple[tuple[str, float], ...]
+    views: tuple[str, str]
+    right: bool | None = None
+
+
+def make_card(hit: Hit, right: bool | None = None) -> Card:
+    """Gather what the templates need of one hit."""
+    return Card(
+        hit=hit,
+        picture=data_uri(hit.mark.path),
+        title=hit.mark.text or hit.mark.id,
+        origin=origin(hit.mark),
+        channels=channels(hit.scores),
+        views=(hit.views[0].label, hit.views[1].label),
+        right=right,
+    )
+
+
+def origin(mark: Mark) -> str:
+    """Year, id where the file name does not give it away, and file, in one line."""
+    own_id = None if mark.id == PurePath(mark.file).stem else mark.id
+    return " · ".join(str(part) for part in (mark.year, own_id, mark.file) if part)
+
+
+def channels(scores: Scores) -> tuple[tuple[str, float], ...]:
+    """Name and score of every channel that applies, in the order of the contract."""
+    named = {"global": scores.global_, "spatial": scores.spatial, "text": scores.text, "color": scores.color}
+    return tuple((name, score) for name, score in named.items() if score is not None)

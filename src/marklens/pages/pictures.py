@@ -1,0 +1,37 @@
+"""Pictures as text: small thumbnails that travel inside the page."""
+
+import base64
+import io
+from pathlib import Path
+
+from marklens.core.errors import PictureError
+from marklens.core.images import read_picture, shrink
+from marklens.core.types import Pixels
+
+Picture = Path | Pixels
+"""A picture file, or uint8 (height, width, 3) RGB."""
+
+THUMBNAIL_SIDE = 224
+"""Pixels of the longer side: a card shows it at about 150, screens with dense pixels use the rest."""
+WEBP_QUALITY = 86
+
+
+def data_uri(picture: Picture, side: int = THUMBNAIL_SIDE) -> str | None:
+    """Encode a thumbnail as ``data:image/webp;base64,…``.
+
+    Args:
+        picture: a file or pixels.
+        side: the longer side of the thumbnail in pixels, at most.
+
+    Returns:
+        The address to embed, or None where the picture is missing or damaged: the page shows a placeholder.
+    """
+    from PIL import Image
+
+    try:
+        pixels = read_picture(picture) if isinstance(picture, Path) else picture
+    except PictureError:
+        return None
+    encoded = io.BytesIO()
+    Image.fromarray(shrink(pixels, side)).save(encoded, "WEBP", quality=WEBP_QUALITY)
+    return "data:image/webp;base64," + base64.b64encode(encoded.getvalue()).decode("ascii")

@@ -1,0 +1,65 @@
+"""The page of ``marklens search --html``: one query, its views, its hits."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from marklens.core.types import Filter, Hit, View
+from marklens.pages.cards import make_card
+from marklens.pages.pictures import Picture, data_uri
+from marklens.pages.rendering import render
+
+
+@dataclass(frozen=True, slots=True)
+class QueryOnPage:
+    """What was searched for.
+
+    Attributes:
+        name: the file name.
+        picture: as it was given.
+        views: what the network saw of it.
+        text: the words searched for, or None.
+    """
+
+    name: str
+    picture: Picture
+    views: tuple[View, ...] = ()
+    text: str | None = None
+
+
+def results_page(
+    query: QueryOnPage,
+    hits: Sequence[Hit],
+    filter_: Filter | None = None,
+    timings_ms: Mapping[str, float] | None = None,
+    facts: Mapping[str, object] | None = None,
+) -> str:
+    """Lay out one search as a self-contained HTML page.
+
+    Args:
+        query: what was searched for.
+        hits: best first.
+        filter_: what every hit had to satisfy.
+        timings_ms: stage to milliseconds, ``total`` among them, shown in this order.
+        facts: name to value about the index, for the footer: marks, model, built, …
+
+    Returns:
+        The document. A picture that cannot be read leaves a placeholder.
+    """
+    return render(
+        "results.html.j2",
+        query=query,
+        picture=data_uri(query.picture),
+        views=[(view.kind.label, data_uri(view.pixels)) for view in query.views],
+        cards=[make_card(hit) for hit in hits],
+        conditions=conditions(filter_ or Filter()),
+        timings=timings_ms or {},
+        facts=facts or {},
+    )
+
+
+def conditions(filter_: Filter) -> list[str]:
+    """The filter in words, one phrase a condition."""
+    phrases = [f"Vienna {' or '.join(filter_.vienna)}"] if filter_.vienna else []
+    if filter_.years:
+        phrases.append(f"years {filter_.years[0]}–{filter_.years[1]}")
+    return phrases + [f"{name} = {value}" for name, value in filter_.attributes.items()]

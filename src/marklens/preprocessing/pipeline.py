@@ -1,0 +1,150 @@
+"""One picture's whole way to its views."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from time import perf_counter
+
+import numpy as np
+from loguru import logger
+
+from marklens.core.errors import PictureError
+from marklens.core.images import shrink
+from marklens.core.ports import TextDetector
+from marklens.core.types import Bools, Pixels, TextRegion, View, ViewKind
+from marklens.preprocessing.image_normalizer import (
+    Ground,
+    find_ground,
+    find_ink,
+    fit_square,
+    ink_box,
+    patch_ink,
+)
+from marklens.preprocessing.text_masker import remove_text, text_mask
+
+PREPROCESSING_VERSION = 1
+"""Raise it whenever the same picture and options would give other pixels."""
+MASKING_SIDE = 256
+"""Pixels; text is found and masked at this size, the size of L3D's pictures."""
+
+
+@dataclass(frozen=True, slots=True)
+class ViewOptions:
+    """What decides the pixels of a view; recorded in every index.
+
+    Attributes:
+        size: pixels of a view's side, what the network sees.
+        margin: pixels left free around the mark inside a view.
+        trim: whether the empty border is cut off.
+        figurative: whether marks with text also get a view without it.
+        min_figure: share (0..1) of the ink that must be left without the text; below, the mark is nothing but
+            text and keeps only its full view.
+        detector, detector_side, confidence: the text detector and its arguments.
+    """
+
+    size: int = 224
+    margin: int = 0
+    trim: bool = True
+    figurative: bool = True
+    min_figure: float = 0.08
+    detector: str = "ppocr"
+    detector_side: int = 256
+    confidence: float = 0.6
+
+    def record(self) -> dict[str, object]:
+        """What an index stores of its preprocessing: the options, the code's version."""
+        return {**asdict(self), "version": PREPROCESSING_VERSION}
+
+    def fingerprint(self) -> str:
+        """Hexadecimal digest of `record`."""
+        return hashlib.sha256(json.dumps(self.record(), sort_keys=True).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedMark:
+    """A mark's views and how they came about.
+
+    Attributes:
+        views: full first; the figurative one only if there is text and something beside it.
+        mask: bool (h, w) of the removed text at `MASKING_SIDE`, None where nothing was removed.
+        seconds: time by stage (detect, mask, normalize).
+    """
+
+    views: tuple[View, ...]
+    mask: Bools | None
+    seconds: dict[str, float]
+
+
+class ViewMaker:
+    """Turns decoded pictures into views.
+
+    Args:
+        options: what the views shall be.
+        detector: finds the text to leave out of the figurative view.
+    """
+
+    def __init__(self, options: ViewOptions, detector: TextDetector) -> None:
+        self.options = options
+        self._detector = detector
+
+    def prepare(self, picture: Pixels) -> PreparedMark:
+        """Make the views of one picture (height, width, 3).
+
+        Raises:
+            PictureError: the picture is blank: nothing stands out from the ground.
+        """
+        started = perf_counter()
+        full, ground = self._trimmed(picture)
+        views = [self._view(ViewKind.FULL, full, ground)]
+        normalized = perf_counter()
+        mask, detected, masked = None, normalized, normalized
+        if self.options.figurative:
+            small = shrink(full, MASKING_SIDE)
+            regions = self._detect(small)
+            detected = perf_counter()
+            figure = self._without_text(small, ground, regions)
+            masked = perf_counter()
+            if figure is not None:
+                mask, (pixels, figure_ground) = figure[1], self._trimmed(figure[0])
+                views.append(self._view(ViewKind.FIGURATIVE, pixels, figure_ground))
+        seconds = {
+            "detect": detected - normalized,
+            "mask": masked - detected,
+            "normalize": normalized - started + perf_counter() - masked,
+        }
+        return PreparedMark(tuple(views), mask, seconds)
+
+    def _trimmed(self, picture: Pixels) -> tuple[Pixels, Ground]:
+        ground = find_ground(picture)
+        box = ink_box(find_ink(picture, ground))
+        if box is None:
+            raise PictureError("blank", "one flat colour, there is no mark on it")
+        if self.options.trim and ground.uniform:
+            picture = picture[box[0] : box[1], box[2] : box[3]]
+        return np.ascontiguousarray(picture), ground
+
+    def _view(self, kind: ViewKind, picture: Pixels, ground: Ground) -> View:
+        square = fit_square(picture, ground, self.options.size, self.options.margin)
+        return View(kind, square, patch_ink(square, ground))
+
+    def _detect(self, picture: Pixels) -> list[TextRegion]:
+        """A detector that fails costs the figurative view, never the mark."""
+        try:
+            return self._detector.detect(picture)
+        except Exception as error:  # third-party networks and OpenCV raise anything
+            logger.warning("text detector {} failed, taken as no text: {}", self._detector.name, error)
+            return []
+
+    def _without_text(
+        self, picture: Pixels, ground: Ground, regions: Sequence[TextRegion]
+    ) -> tuple[Pixels, Bools] | None:
+        """The picture without its text and the mask; None for no text and for nothing but text."""
+        if not regions:
+            return None
+        mask = text_mask((picture.shape[0], picture.shape[1]), regions)
+        ink = find_ink(picture, ground)
+        if (ink & ~mask).sum() < self.options.min_figure * ink.sum() or not (ink & mask).any():
+            return None
+        without = remove_text(picture, mask)
+        return (without, mask) if find_ink(without, ground).any() else None

@@ -1,0 +1,120 @@
+"""Every setting in one typed place: file < environment < flags.
+
+The file is `marklens.toml` in the working folder, or what MARKLENS_CONFIG names. Environment variables
+have the prefix MARKLENS_ and two underscores between the levels: MARKLENS_VIEWS__MARGIN=8.
+"""
+
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from marklens.core.errors import UsageError
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ViewSettings(_Section):
+    """How pictures become views; an index remembers these, see `preprocessing.pipeline.ViewOptions`."""
+
+    size: int = Field(224, ge=64, le=512, description="pixels of a view's side")
+    margin: int = Field(0, ge=0, le=64, description="pixels left free around the mark")
+    trim: bool = Field(True, description="cut off the empty border")
+    figurative: bool = Field(True, description="add a view without text")
+    min_figure: float = Field(0.08, ge=0, le=1, description="share of ink that must be left without text")
+    detector: Literal["ppocr", "none"] = Field("ppocr", description="text detector")
+    detector_side: int = Field(256, ge=64, le=1024, description="pixels at which text is looked for")
+    confidence: float = Field(0.6, ge=0, le=1, description="from which a text region counts")
+
+
+class ModelSettings(_Section):
+    """The network."""
+
+    weights: Path | None = Field(None, description="an ONNX file; none takes the bundled one")
+    batch_size: int | None = Field(None, ge=1, description="views at a time; none measures the fastest")
+    threads: int = Field(0, ge=0, description="CPU threads; 0 takes every core")
+    providers: tuple[str, ...] | None = Field(None, description="ONNX Runtime providers; none picks")
+
+
+class PcaSettings(_Section):
+    """The reduction of the vectors."""
+
+    dims: int = Field(512, ge=2, description="dimensions kept")
+    whitening: float = Field(0.5, ge=0, le=1, description="0 plain PCA, 0.5 soft, 1 full whitening")
+    sample: int = Field(100_000, ge=1000, description="views to fit on, spread over the whole dataset")
+
+
+class BuildSettings(_Section):
+    """How an index is built."""
+
+    workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=0, description="0: in this process")
+    chunk: int = Field(256, ge=1, description="marks written at a time: what a crash can cost")
+    timeout: float = Field(120.0, gt=0, description="seconds after which a group of pictures counts as hung")
+
+
+class SearchSettings(_Section):
+    """How a query is answered."""
+
+    depth: int = Field(1000, ge=1, description="candidates of stage 1")
+
+
+class Settings(BaseSettings):
+    """All settings; unknown keys are refused."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="MARKLENS_", env_nested_delimiter="__", frozen=True, extra="forbid"
+    )
+
+    views: ViewSettings = ViewSettings()
+    model: ModelSettings = ModelSettings()
+    pca: PcaSettings = PcaSettings()
+    build: BuildSettings = Field(default_factory=BuildSettings)
+    search: SearchSettings = SearchSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Flags are stronger than the environment, the environment is stronger than the file."""
+        file = Path(os.environ.get("MARKLENS_CONFIG", "marklens.toml"))
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, file)
+
+
+def load_settings(**flags: dict[str, Any]) -> Settings:
+    """Read file and environment and lay the flags over them.
+
+    Args:
+        flags: by section, e.g. ``build={"workers": 2}``; values of None count as not given.
+
+    Raises:
+        UsageError: a key is unknown or a value out of range, with the place.
+    """
+    config = os.environ.get("MARKLENS_CONFIG")
+    if config and not Path(config).is_file():
+        raise UsageError(f"MARKLENS_CONFIG names {config}, which is no file")
+    given = {
+        section: {key: value for key, value in values.items() if value is not None}
+        for section, values in flags.items()
+    }
+    try:
+        return Settings(**{section: values for section, values in given.items() if values})  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise UsageError(f"setting {place}: {first['msg']}") from None
+    except ValueError as error:  # TOML that does not parse
+        raise UsageError(f"marklens.toml cannot be read: {error}") from None

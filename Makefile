@@ -41,7 +41,7 @@ docs: $(VENV)/.dev   ## build the documentation site into site/
 	$(BIN)/mkdocs build --strict
 
 bench: $(VENV)/.dev  ## throughput of every stage on this machine
-	$(BIN)/python benchmarks/throughput.py
+	$(BIN)/python -m benchmarks.throughput
 
 clean:           ## remove what was built, keep the installation
 	rm -rf build site dist

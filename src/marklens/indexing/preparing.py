@@ -1,11 +1,10 @@
 """Decode pictures and make their views, in worker processes that may die without taking the build along."""
 
-import multiprocessing
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from queue import SimpleQueue
 from time import perf_counter
 
 from loguru import logger
@@ -13,6 +12,7 @@ from loguru import logger
 from marklens.core.errors import PictureError
 from marklens.core.images import read_picture
 from marklens.core.types import Fault, Mark
+from marklens.indexing.worker import Worker, WorkerLost
 from marklens.preprocessing.mask_store import encode_mask
 from marklens.preprocessing.pipeline import PreparedMark, ViewMaker
 
@@ -39,9 +39,9 @@ def prepare_mark(mark: Mark, maker: ViewMaker) -> Prepared:
         decoded = perf_counter()
         result = maker.prepare(picture)
     except PictureError as error:
-        return Prepared(mark, None, None, Fault(mark.file, error.kind, error.reason))
+        return _failed(mark, error.kind, error.reason)
     except Exception as error:  # one picture never costs the build
-        return Prepared(mark, None, None, Fault(mark.file, "failed", f"{type(error).__name__}: {error}"))
+        return _failed(mark, "failed", f"{type(error).__name__}: {error}")
     mask = None if result.mask is None else encode_mask(result.mask)
     return Prepared(mark, result, mask, None, decoded - started)
 
@@ -64,93 +64,70 @@ class InProcessPreparer:
 class PoolPreparer:
     """Prepares in worker processes, in order, with a bounded number of groups under way.
 
-    A worker that dies or hangs takes only its pool along: the pool is made anew, and the groups that were
-    under way are tried again picture by picture, so that the guilty one is found and becomes a fault.
+    Each worker is handed one picture at a time by a thread of its own, so that when it dies or hangs the
+    guilty picture is known. Only that worker is started anew. A picture whose worker died is tried once more,
+    as the system may have killed the worker for another's memory; one that hung is not.
 
     Args:
         factory: makes each worker's `ViewMaker`.
         workers: how many processes.
-        timeout: seconds a group may take.
+        timeout: seconds a picture may take.
     """
 
     def __init__(self, factory: ViewMakerFactory, workers: int, timeout: float) -> None:
-        self._factory, self._workers, self._timeout = factory, workers, timeout
-        self._pool = self._new_pool()
+        self._workers = [Worker(factory, timeout) for _ in range(workers)]
+        self._idle: SimpleQueue[Worker] = SimpleQueue()
+        for worker in self._workers:
+            self._idle.put(worker)
+        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="preparing")
 
     def prepare(self, groups: Iterable[Sequence[Mark]]) -> Iterator[list[Prepared]]:
-        """Yield the prepared groups in the order given."""
-        under_way: deque[tuple[Sequence[Mark], Future[list[Prepared]]]] = deque()
-        for group in groups:
-            under_way.append((group, self._submit(group)))
-            if len(under_way) > 2 * self._workers:
-                yield self._collect(under_way)
-        while under_way:
-            yield self._collect(under_way)
+        """Yield the prepared groups in the order given.
+
+        Raises:
+            ModelError: a worker cannot be started, e.g. as its `factory` fails.
+        """
+        under_way: deque[Future[list[Prepared]]] = deque()
+        try:
+            for group in groups:
+                under_way.append(self._threads.submit(self._prepare_group, group))
+                if len(under_way) > 2 * len(self._workers):
+                    yield under_way.popleft().result()
+            while under_way:
+                yield under_way.popleft().result()
+        finally:
+            for future in under_way:
+                future.cancel()
 
     def close(self) -> None:
-        """End the workers."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        """End the workers, also in the middle of their work."""
+        for worker in self._workers:
+            worker.kill()
+        self._threads.shutdown(wait=True, cancel_futures=True)
+        for worker in self._workers:
+            worker.close()
 
-    def _submit(self, group: Sequence[Mark]) -> "Future[list[Prepared]]":
+    def _prepare_group(self, group: Sequence[Mark]) -> list[Prepared]:
+        worker = self._idle.get()
         try:
-            return self._pool.submit(_prepare_group, group)
-        except BrokenProcessPool as error:
-            failed: Future[list[Prepared]] = Future()
-            failed.set_exception(error)
-            return failed
+            return [_prepare_safely(mark, worker) for mark in group]
+        finally:
+            self._idle.put(worker)
 
-    def _collect(self, under_way: "deque[tuple[Sequence[Mark], Future[list[Prepared]]]]") -> list[Prepared]:
-        group, future = under_way.popleft()
+
+def _prepare_safely(mark: Mark, worker: Worker) -> Prepared:
+    lost = WorkerLost("died")
+    for _ in range(2):
         try:
-            return future.result(self._timeout)
-        except (BrokenProcessPool, TimeoutError) as error:
-            logger.warning("a worker {}: trying its pictures one by one", _word(error))
-        self._restart()
-        result = [self._alone(mark) for mark in group]
-        for index, (other, waiting) in enumerate(under_way):
-            if not waiting.done() or waiting.exception() is not None:
-                under_way[index] = (other, self._submit(other))
-        return result
-
-    def _alone(self, mark: Mark) -> Prepared:
-        try:
-            return self._submit([mark]).result(self._timeout)[0]
-        except (BrokenProcessPool, TimeoutError) as error:
-            self._restart()
-            return Prepared(mark, None, None, Fault(mark.file, "worker-died", f"its worker {_word(error)}"))
-
-    def _restart(self) -> None:
-        for process in list(getattr(self._pool, "_processes", {}).values()):
-            process.kill()
-        self._pool.shutdown(wait=False, cancel_futures=True)
-        self._pool = self._new_pool()
-
-    def _new_pool(self) -> ProcessPoolExecutor:
-        # spawned, not forked: ONNX Runtime's threads do not survive a fork
-        context = multiprocessing.get_context("spawn")
-        return ProcessPoolExecutor(self._workers, context, _start_worker, (self._factory,))
+            prepared: Prepared = worker.run(prepare_mark, mark)
+            return prepared
+        except WorkerLost as error:
+            lost = error
+            logger.warning("{}: its worker {}", mark.file, error)
+            if error.hung:
+                break
+    return _failed(mark, "worker-hung" if lost.hung else "worker-died", f"its worker {lost}")
 
 
-_maker: ViewMaker | None = None  # each worker process has its own
-
-
-def _start_worker(factory: ViewMakerFactory) -> None:
-    """Ready one worker: signals are the parent's affair, and OpenCV must not start threads of its own."""
-    import signal
-
-    import cv2
-
-    global _maker
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    cv2.setNumThreads(1)
-    _maker = factory()
-
-
-def _prepare_group(group: Sequence[Mark]) -> list[Prepared]:
-    assert _maker is not None
-    return [prepare_mark(mark, _maker) for mark in group]
-
-
-def _word(error: BaseException) -> str:
-    return "hung" if isinstance(error, TimeoutError) else "died"
+def _failed(mark: Mark, kind: str, reason: str) -> Prepared:
+    return Prepared(mark, None, None, Fault(mark.file, kind, reason))

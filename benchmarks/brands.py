@@ -1,0 +1,75 @@
+"""The brand benchmark: same brand drawn by another hand, found among all logos; one row of the table a call.
+
+    npm pack @iconify/json
+    marklens dataset import-icons iconify-json-*.tgz --out logos --which logos
+    python -m benchmarks.brands --dataset logos --work build/brands --row views
+
+Rows: raw (the picture as it is), trim (border cut off), whitening (and the reduction whitened), views (and a
+view without text). Every row keeps its index in the work folder, so that a second call only measures.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from benchmarks.reporting import report
+from marklens import assembly
+from marklens.cli.evaluate import measure
+from marklens.cli.logs import configure_logs
+from marklens.cli.progress import shown_progress
+from marklens.core.resources import graceful_stop
+from marklens.datasets.opening import open_dataset
+from marklens.settings import Settings, load_settings
+
+ROWS: dict[str, dict[str, dict[str, Any]]] = {
+    "raw": {"views": {"trim": False, "figurative": False}, "pca": {"whitening": 0.0}},
+    "trim": {"views": {"trim": True, "figurative": False}, "pca": {"whitening": 0.0}},
+    "whitening": {"views": {"trim": True, "figurative": False}, "pca": {"whitening": 0.5}},
+    "views": {"views": {"trim": True, "figurative": True}, "pca": {"whitening": 0.5}},
+}
+FOLDERS = {"raw": "raw", "trim": "trim", "whitening": "trim", "views": "views"}
+"""Rows that differ in the reduction only share their chunks."""
+
+
+def main(
+    dataset: Annotated[Path, typer.Option(help="What import-icons wrote.")],
+    work: Annotated[Path, typer.Option(help="Where the indexes go.")],
+    row: Annotated[list[str], typer.Option(help="Which rows, in this order.")],
+    split: Annotated[str, typer.Option(help="Brands to ask for: val or test.")] = "test",
+    depth: Annotated[int, typer.Option(help="Candidates a query.")] = 1000,
+    limit: Annotated[int | None, typer.Option(help="Only the first marks.")] = None,
+    json: Annotated[Path | None, typer.Option(help="Also write the rows as JSON.")] = None,
+) -> None:
+    """Build what is missing and measure."""
+    configure_logs(verbose=False, as_json=False)
+    rows = [_measure(name, load_settings(**ROWS[name]), dataset, work, split, depth, limit) for name in row]
+    report(f"Brands of the {split} split, drawn by another hand", rows, json)
+
+
+def _measure(
+    name: str, settings: Settings, dataset: Path, work: Path, split: str, depth: int, limit: int | None
+) -> dict[str, Any]:
+    index = work / FOLDERS[name]
+    with shown_progress() as progress:
+        with graceful_stop() as stop:
+            assembly.build(index, open_dataset(dataset), settings, limit, progress, stop)
+        engine = assembly.open_engine(index, settings)
+        groups = dataset / f"groups_{split}.json"
+        evaluation, _ = measure(engine, groups, "default", depth + 1, progress)
+    means = evaluation.means
+    return {
+        "row": name,
+        "gallery": evaluation.gallery,
+        "queries": len(evaluation.results),
+        "mAP@100": means.map_at_100,
+        "Recall@1": means.recall_at_1,
+        "Recall@10": means.recall_at_10,
+        "Recall@100": means.recall_at_100,
+        "Precision@10": means.precision_at_10,
+        "NAR": means.nar,
+    }
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,151 @@
+"""The only place that turns settings into objects."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict, fields, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from marklens.core.errors import IndexMismatchError, UsageError
+from marklens.core.ports import Dataset, Progress
+from marklens.core.resources import StopFlag
+from marklens.embeddings.onnx_embedder import OnnxEmbedder, bundled_weights
+from marklens.embeddings.pca_reducer import PcaReducer
+from marklens.engine import Engine
+from marklens.indexing.builder import BuildOptions, BuildReport, build_index
+from marklens.indexing.describing import Describer, Runner
+from marklens.indexing.folder import (
+    IndexFolder,
+    Manifest,
+    Recipe,
+    load_complete,
+    require_counts,
+    require_same,
+)
+from marklens.indexing.local_runner import LocalRunner
+from marklens.indexing.maintenance import add_marks
+from marklens.indexing.preparing import InProcessPreparer, PoolPreparer
+from marklens.indexing.verifying import Check, verify
+from marklens.preprocessing.pipeline import PREPROCESSING_VERSION, ViewMaker, ViewOptions
+from marklens.preprocessing.text_detector import create_text_detector
+from marklens.retrieval.catalog import Catalog
+from marklens.retrieval.vector_store import open_store
+from marklens.settings import Settings
+
+
+def view_options(settings: Settings) -> ViewOptions:
+    """What the settings say of views."""
+    return ViewOptions(**settings.views.model_dump())
+
+
+def make_view_maker(options: ViewOptions) -> ViewMaker:
+    """The pipeline that indexing, querying and training share."""
+    detector = create_text_detector(
+        options.detector if options.figurative else "none", options.detector_side, options.confidence
+    )
+    return ViewMaker(options, detector)
+
+
+def make_embedder(settings: Settings) -> OnnxEmbedder:
+    """The network of the settings, or the bundled one."""
+    model = settings.model
+    weights = model.weights or bundled_weights()
+    return OnnxEmbedder(weights, model.batch_size, model.threads, model.providers)
+
+
+def make_recipe(settings: Settings, embedder: OnnxEmbedder) -> Recipe:
+    """What an index made with these settings remembers of them."""
+    options = view_options(settings)
+    if options.size != embedder.size:
+        raise UsageError(f"views.size is {options.size}, the network takes {embedder.size}: set the same")
+    weights = settings.model.weights or bundled_weights()
+    model = {"hash": embedder.model_hash, "dims": embedder.dims, "file": weights.name}
+    return Recipe(options.record(), model, settings.pca.model_dump())
+
+
+def build(
+    root: Path, dataset: Dataset, settings: Settings, limit: int | None, progress: Progress, stop: StopFlag
+) -> BuildReport:
+    """Build or finish the index of a dataset, see `indexing.builder`."""
+    embedder = make_embedder(settings)
+    options = view_options(settings)
+    describer = Describer(IndexFolder(root), partial(_runner, settings, options, embedder), progress, stop)
+    recipe = make_recipe(settings, embedder)
+    build_options = BuildOptions(settings.build.chunk, limit, settings.build.graph_threads)
+    return build_index(describer, dataset, recipe, build_options)
+
+
+def add(root: Path, dataset: Dataset, settings: Settings, progress: Progress, stop: StopFlag) -> BuildReport:
+    """Add marks to an index, made as its other marks were, see `indexing.maintenance`."""
+    folder = IndexFolder(root)
+    manifest, embedder = _recall(folder, settings)
+    options = _remembered_options(manifest)
+    describer = Describer(folder, partial(_runner, settings, options, embedder), progress, stop)
+    return add_marks(describer, dataset, manifest.recipe, settings.build.chunk)
+
+
+def check(root: Path, settings: Settings, sample: int, progress: Progress) -> Sequence[Check]:
+    """Verify an index, see `indexing.verifying`."""
+    folder = IndexFolder(root)
+    manifest, embedder = _recall(folder, settings)
+    return verify(folder, make_view_maker(_remembered_options(manifest)), embedder, sample, progress)
+
+
+def open_engine(root: Path, settings: Settings) -> Engine:
+    """Open an index for searching; its views are made as the manifest says.
+
+    Raises:
+        UsageError: there is no index.
+        ArtifactError: it is unfinished or damaged.
+        IndexMismatchError: it was made with another network or preprocessing than this Marklens and these
+            settings bring.
+    """
+    folder = IndexFolder(root)
+    manifest, embedder = _recall(folder, settings)
+    catalog, store = Catalog.open(folder.catalog), open_store(folder.vectors)
+    held = catalog.counts()
+    require_counts(folder, manifest, held.marks + held.removed, len(store))
+    return Engine(
+        make_view_maker(_remembered_options(manifest)),
+        embedder,
+        PcaReducer.load(folder.pca),
+        store,
+        catalog,
+        asdict(manifest.recipe),
+        settings.search.depth,
+    )
+
+
+def _runner(
+    settings: Settings, options: ViewOptions, embedder: OnnxEmbedder
+) -> AbstractContextManager[Runner]:
+    factory, build = partial(make_view_maker, options), settings.build
+    preparer = (
+        PoolPreparer(factory, build.workers, build.timeout) if build.workers else InProcessPreparer(factory)
+    )
+    return LocalRunner(preparer, embedder)
+
+
+def _recall(folder: IndexFolder, settings: Settings) -> tuple[Manifest, OnnxEmbedder]:
+    """The manifest of a finished index and its network, after checking that both fit this Marklens."""
+    manifest = load_complete(folder)
+    embedder = make_embedder(settings)
+    here = make_recipe(settings, embedder)
+    version = manifest.recipe.preprocessing.get("version")
+    if version != PREPROCESSING_VERSION:
+        raise IndexMismatchError(
+            f"the index in {folder.root} was made with preprocessing version {version}, this Marklens has "
+            f"{PREPROCESSING_VERSION}: build it again"
+        )
+    # what nobody set follows the index; what somebody set must agree with it
+    asked = {name: here.preprocessing[name] for name in settings.views.model_fields_set}
+    wanted = replace(here, preprocessing={**manifest.recipe.preprocessing, **asked})
+    require_same(manifest.recipe, wanted, folder, ("preprocessing", "model"))
+    return manifest, embedder
+
+
+def _remembered_options(manifest: Manifest) -> ViewOptions:
+    known = {field.name for field in fields(ViewOptions)}
+    record: dict[str, Any] = dict(manifest.recipe.preprocessing)
+    return ViewOptions(**{name: value for name, value in record.items() if name in known})

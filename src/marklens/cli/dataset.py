@@ -1,0 +1,69 @@
+"""`marklens dataset`: bring data into shape."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from marklens.cli.options import JsonOption, print_json
+from marklens.cli.progress import shown_progress
+from marklens.core.errors import UsageError
+
+app = typer.Typer(help="Bring data into shape.", no_args_is_help=True)
+
+
+@app.callback()
+def start() -> None:
+    """Bring data into shape."""
+
+
+@app.command("import-icons")
+def import_icons(
+    archive: Annotated[Path, typer.Argument(help="The archive of 'npm pack @iconify/json'.")],
+    out: Annotated[Path, typer.Option(help="Where the dataset goes.", show_default=False)],
+    which: Annotated[str, typer.Option(help="logos: packs of brand logos; all: every pack.")] = "all",
+    pack: Annotated[
+        list[str] | None, typer.Option(help="Only this pack, by its prefix; repeat for more.")
+    ] = None,
+    size: Annotated[int, typer.Option(min=32, max=1024, help="Pixels of the longer side.")] = 256,
+    workers: Annotated[
+        int | None, typer.Option(min=0, help="Rendering processes.", show_default="every core")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Turn the icon packs of npm's @iconify/json into an L3D-shaped dataset with brand groups.
+
+    Writes pictures, metadata, groups.json (brands that several hands drew), one groups file for each part of
+    the brand split, and the licences of the packs. A second call goes on where the first was stopped.
+
+    Example: npm pack @iconify/json && marklens dataset import-icons iconify-json-*.tgz --out icons
+    """
+    from dataclasses import asdict
+
+    from marklens.datasets.icon_packs import import_icons as run
+
+    if which not in ("logos", "all"):
+        raise UsageError(f"--which takes logos or all, not '{which}'")
+    with shown_progress() as progress:
+        progress.start("render", None)
+        seen = 0
+
+        def show(done: int, total: int) -> None:
+            nonlocal seen
+            if not seen:
+                progress.start("render", total)
+            progress.advance(done - seen)
+            seen = done
+
+        summary = run(archive, out, pack or None, which, size, workers, show)  # type: ignore[arg-type]
+    if as_json:
+        print_json(asdict(summary))
+        return
+    typer.echo(
+        f"{summary.marks:,} marks of {summary.packs} packs in {out}; {summary.brands:,} brands were drawn by "
+        f"several hands ({summary.grouped:,} pictures)."
+    )
+    for name, (brands, pictures) in summary.splits.items():
+        typer.echo(f"  groups_{name}.json: {brands:,} brands, {pictures:,} pictures")
+    if summary.faults:
+        typer.echo(f"{summary.faults:,} icons could not be rendered: {out / 'errors.jsonl'} says why.")

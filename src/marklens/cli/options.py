@@ -1,0 +1,55 @@
+"""Options and answers that several commands share."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from marklens.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from marklens.core.types import Filter
+
+IndexOption = Annotated[Path, typer.Option("--index", help="The index folder.", show_default=False)]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+DatasetArgument = Annotated[
+    Path,
+    typer.Argument(help="An L3D folder, a folder of pictures, or a CSV/JSONL manifest.", show_default=False),
+]
+
+
+def print_json(document: Any) -> None:
+    """One JSON document on stdout."""
+    typer.echo(json.dumps(document, ensure_ascii=False))
+
+
+def make_filter(vienna: Sequence[str], years: str | None, where: Sequence[str]) -> "Filter":
+    """Turn the filter options into a filter.
+
+    Raises:
+        UsageError: years are not ``A-B`` or an attribute is not ``name=value``.
+    """
+    from marklens.core.types import Filter
+
+    attributes = dict(_pair(condition) for condition in where)
+    return Filter(tuple(vienna), _years(years) if years else None, attributes)
+
+
+def _years(text: str) -> tuple[int, int]:
+    first, _, last = text.partition("-")
+    try:
+        span = int(first), int(last or first)
+    except ValueError:
+        raise UsageError(f"--years takes one year or two, as in 1998-2005, not '{text}'") from None
+    if span[0] > span[1]:
+        raise UsageError(f"--years {text} runs backwards: write {span[1]}-{span[0]}")
+    return span
+
+
+def _pair(condition: str) -> tuple[str, str]:
+    name, separator, value = condition.partition("=")
+    if not separator or not name:
+        raise UsageError(f"--where takes name=value, as in office=EM, not '{condition}'")
+    return name, value

@@ -1,0 +1,170 @@
+"""Build an index from a dataset, or finish a build that was stopped: the same call does both."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
+from time import perf_counter
+
+from loguru import logger
+
+from marklens import __version__
+from marklens.core.artifacts import require_disk_space
+from marklens.core.errors import ArtifactError, UsageError
+from marklens.core.ports import Dataset
+from marklens.core.types import Fault
+from marklens.indexing.derive import derive, write_errors
+from marklens.indexing.describing import Describer
+from marklens.indexing.folder import (
+    FolderLock,
+    IndexFolder,
+    Manifest,
+    Recipe,
+    checksums,
+    load_complete,
+    require_same,
+)
+from marklens.retrieval.catalog import Catalog
+
+BYTES_A_MARK = 9_000
+"""Disk a mark takes, generously: chunks 4 kB, vectors with their graph 4 kB, catalog under 1 kB."""
+
+
+@dataclass(frozen=True, slots=True)
+class BuildOptions:
+    """What a build may do.
+
+    Attributes:
+        chunk: marks written at a time.
+        limit: take only the first marks of the dataset.
+        threads: for the graph; 1 makes it the same every time, 0 takes every core.
+    """
+
+    chunk: int = 256
+    limit: int | None = None
+    threads: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class BuildReport:
+    """What a build did.
+
+    Attributes:
+        manifest: of the finished index.
+        described: marks described now; those whose chunks were there do not count.
+        seconds: how long everything took.
+        changed: False when the index was up to date.
+    """
+
+    manifest: Manifest
+    described: int
+    seconds: float
+    changed: bool
+
+
+def build_index(describer: Describer, dataset: Dataset, recipe: Recipe, options: BuildOptions) -> BuildReport:
+    """Build the index of a dataset in the describer's folder, resuming what is there.
+
+    An index that was made of the same marks and pictures is left as it is; another reduction makes only the
+    last stages again.
+
+    Raises:
+        Interrupted: a signal came; the finished chunks are kept.
+        IndexMismatchError: the folder holds an index with another preprocessing or model.
+        UsageError: the dataset has no marks, the folder holds the index of another dataset or one that marks
+            were added to, or another process is changing it.
+        ArtifactError: not one picture could be used.
+        DiskSpaceError: there is too little room.
+    """
+    started, folder = perf_counter(), describer.folder
+    with FolderLock(folder):
+        before = _existing(folder, recipe, dataset)
+        expected = min(dataset.count(), options.limit or dataset.count())
+        require_disk_space(folder.root, expected * BYTES_A_MARK, f"an index of {expected:,} marks")
+        scope = {"root": str(dataset.root), "limit": options.limit}
+        if before is None:
+            Manifest(recipe, scope).save(folder)
+        logger.info("building the index of about {} marks of {}", expected, dataset.root)
+        faults: list[Fault] = []
+        describer.progress.start("describe", expected)
+        done = describer.describe(islice(dataset.marks(faults.append), options.limit), options.chunk)
+        if not done.sources:
+            raise UsageError(f"{dataset.root} holds no marks: give a folder of pictures or an L3D dataset")
+        source = digest([*done.sources, repr(sorted(recipe.pca.items()))])
+        if before and before.source == source and _intact(folder):
+            return BuildReport(before, done.marks, perf_counter() - started, changed=False)
+        removed = _removed_ids(folder)
+        for stale in folder.chunks_from(len(done.sources)):
+            stale.unlink()
+        written = write_errors(folder, len(done.sources), faults)
+        derived = derive(folder, len(done.sources), recipe.pca, None, options.threads, describer.progress)
+        manifest = Manifest(
+            recipe=recipe,
+            dataset=scope,
+            complete=True,
+            source=source,
+            chunks=len(done.sources),
+            counts=counts(folder, removed, derived.views, written),
+            checksums=checksums(folder),
+            seconds={**done.seconds, **derived.seconds},
+            made=stamp(),
+        )
+        manifest.save(folder)
+        logger.info("index finished: {}", dict(manifest.counts))
+        return BuildReport(manifest, done.marks, perf_counter() - started, changed=True)
+
+
+def counts(folder: IndexFolder, removed: Iterable[str], views: int, faults: int) -> dict[str, int]:
+    """Mark these ids as removed in a fresh catalog and count what it holds."""
+    with Catalog.open(folder.catalog, writable=True) as catalog:
+        catalog.remove(list(removed))
+        held = catalog.counts()
+    return {"marks": held.marks, "removed": held.removed, "views": views, "faults": faults}
+
+
+def stamp() -> dict[str, str]:
+    """Who made it, and when."""
+    return {"version": __version__, "at": datetime.now(UTC).isoformat(timespec="seconds")}
+
+
+def digest(parts: Iterable[str]) -> str:
+    """Hexadecimal digest of some strings in order."""
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
+
+
+def _existing(folder: IndexFolder, recipe: Recipe, dataset: Dataset) -> Manifest | None:
+    """The manifest that is there, after checking that this build may go on from it."""
+    if not folder.manifest.is_file():
+        return None
+    before = Manifest.load(folder)
+    require_same(before.recipe, recipe, folder, ("preprocessing", "model"))
+    if before.dataset["root"] != str(dataset.root):
+        raise UsageError(
+            f"{folder.root} holds the index of {before.dataset['root']}: add marks with 'marklens index "
+            "add', or build into another folder"
+        )
+    if before.added:
+        raise UsageError(
+            f"marks were added to the index in {folder.root}: go on with 'marklens index add', "
+            "or build into another folder"
+        )
+    return before
+
+
+def _intact(folder: IndexFolder) -> bool:
+    """Whether the finished files are what the manifest says."""
+    try:
+        return load_complete(folder).checksums == checksums(folder)
+    except ArtifactError:
+        return False
+
+
+def _removed_ids(folder: IndexFolder) -> list[str]:
+    """Marks that were removed from the finished index that is there: they stay removed."""
+    try:
+        load_complete(folder)
+        with Catalog.open(folder.catalog) as catalog:
+            return catalog.removed_ids()
+    except ArtifactError:
+        return []

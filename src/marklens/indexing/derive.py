@@ -1,0 +1,131 @@
+"""From chunks to the files a search reads: reduction, vectors with their graph, catalog, errors."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from marklens.core.artifacts import write_text
+from marklens.core.errors import ArtifactError
+from marklens.core.ports import Progress
+from marklens.core.types import Fault, Vectors
+from marklens.embeddings.pca_reducer import PcaReducer, fit_pca
+from marklens.indexing.chunks import Chunk, load_chunk
+from marklens.indexing.folder import IndexFolder
+from marklens.retrieval.catalog import Catalog, Entry
+from marklens.retrieval.vector_store import create_store
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """What the chunks held.
+
+    Attributes:
+        views: how many.
+        seconds: time by stage.
+    """
+
+    views: int
+    seconds: Mapping[str, float]
+
+
+def derive(
+    folder: IndexFolder,
+    chunks: int,
+    pca: Mapping[str, Any],
+    reducer: PcaReducer | None,
+    threads: int,
+    progress: Progress,
+) -> Derived:
+    """Make everything that a search reads from the first `chunks` chunks.
+
+    Args:
+        folder: the index.
+        chunks: how many chunks belong to it.
+        pca: dims, whitening and sample of the reduction.
+        reducer: an already fitted reduction to keep, or None to fit one.
+        threads: for the graph; 1 makes it the same every time, 0 takes every core.
+        progress: hears how far it is.
+
+    Raises:
+        ArtifactError: no chunk holds a usable mark, or one is damaged.
+    """
+    paths, seconds = folder.chunks(chunks), {}
+    started = perf_counter()
+    if reducer is None:
+        progress.start("reduce", chunks)
+        reducer = fit_pca(
+            _sample(paths, int(pca["sample"]), progress), int(pca["dims"]), float(pca["whitening"])
+        )
+    reducer.save(folder.pca)
+    seconds["pca"] = perf_counter() - started
+
+    started, marks, views = perf_counter(), 0, 0
+    progress.start("graph", chunks)
+    store = create_store("faiss", reducer.dims, threads=threads)
+    for chunk in _load(paths, progress):
+        store.add(chunk.view_ids(marks), reduce_chunk(chunk, reducer))
+        marks, views = marks + len(chunk.marks), views + len(chunk.owners)
+    store.save(folder.vectors)
+    seconds["graph"] = perf_counter() - started
+
+    started = perf_counter()
+    progress.start("catalog", chunks)
+    Catalog.create(folder.catalog, entries(_load(paths, progress), first=0))
+    seconds["catalog"] = perf_counter() - started
+    return Derived(views, seconds)
+
+
+def reduce_chunk(chunk: Chunk, reducer: PcaReducer) -> Vectors:
+    """The unit vectors of a chunk's views, float32 (views, dims)."""
+    return reducer.reduce(chunk.vectors.astype(np.float32))
+
+
+def entries(chunks: Iterable[Chunk], first: int) -> Iterator[Entry]:
+    """What the catalog holds of these chunks, numbered from `first` on."""
+    number = first
+    for chunk in chunks:
+        for position, mark in enumerate(chunk.marks):
+            yield Entry(number, mark, chunk.views_of(position), chunk.masks[position])
+            number += 1
+
+
+def write_errors(folder: IndexFolder, chunks: int, dataset_faults: Sequence[Fault]) -> int:
+    """Write errors.jsonl: what is wrong with the dataset's data, then with its pictures; return how many."""
+    pictures = [fault for path in folder.chunks(chunks) for fault in load_chunk(path).faults]
+    rows = [("dataset", fault) for fault in dataset_faults] + [("picture", fault) for fault in pictures]
+    lines = [json.dumps({"of": of, **asdict(fault)}, ensure_ascii=False) + "\n" for of, fault in rows]
+    write_text(folder.errors, "".join(lines))
+    return len(rows)
+
+
+def dataset_faults(folder: IndexFolder) -> list[Fault]:
+    """What errors.jsonl says of the dataset's data; nothing if there is no such file."""
+    if not folder.errors.is_file():
+        return []
+    rows = [json.loads(line) for line in folder.errors.read_text(encoding="utf-8").splitlines()]
+    return [Fault(row["item"], row["kind"], row["reason"]) for row in rows if row["of"] == "dataset"]
+
+
+def _load(paths: Sequence[Path], progress: Progress) -> Iterator[Chunk]:
+    for path in paths:
+        yield load_chunk(path)
+        progress.advance(1)
+
+
+def _sample(paths: Sequence[Path], sample: int, progress: Progress) -> Iterator[Vectors]:
+    """Views spread evenly over all chunks, about `sample` of them."""
+    total = sum(len(chunk.owners) for chunk in map(load_chunk, paths))
+    if not total:
+        raise ArtifactError("not one picture could be used: see errors.jsonl for the reasons")
+    step, position = max(1.0, total / sample), 0
+    for chunk in _load(paths, progress):
+        rows = np.arange(position, position + len(chunk.owners))
+        chosen = np.floor((rows + 1) / step) > np.floor(rows / step)
+        position += len(rows)
+        if chosen.any():
+            yield chunk.vectors[chosen].astype(np.float32)

@@ -1,0 +1,222 @@
+"""What lies where in an index folder, and the manifest that describes it."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from marklens.core.artifacts import read_json, sha256, write_json
+from marklens.core.errors import ArtifactError, IndexMismatchError, UsageError
+
+FORMAT = 1
+"""Raise it whenever an older Marklens could not read the folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexFolder:
+    """The names of the files of an index."""
+
+    root: Path
+
+    @property
+    def manifest(self) -> Path:
+        """The description; written last."""
+        return self.root / "manifest.json"
+
+    @property
+    def vectors(self) -> Path:
+        """The FAISS index."""
+        return self.root / "vectors.faiss"
+
+    @property
+    def pca(self) -> Path:
+        """The fitted reduction."""
+        return self.root / "pca.safetensors"
+
+    @property
+    def catalog(self) -> Path:
+        """The marks and their data."""
+        return self.root / "catalog.sqlite"
+
+    @property
+    def errors(self) -> Path:
+        """What could not be used, one JSON document a line."""
+        return self.root / "errors.jsonl"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the process that changes the index."""
+        return self.root / ".lock"
+
+    @property
+    def derived(self) -> tuple[Path, ...]:
+        """What is made from the chunks, and can be made again."""
+        return self.pca, self.vectors, self.catalog
+
+    def chunk(self, number: int) -> Path:
+        """One finished piece of the build."""
+        return self.root / "chunks" / f"{number:06d}.safetensors"
+
+    def chunks(self, count: int) -> list[Path]:
+        """The first `count` chunks."""
+        return [self.chunk(number) for number in range(count)]
+
+    def chunks_from(self, number: int) -> list[Path]:
+        """Every chunk on the disk from this number on."""
+        found = sorted((self.root / "chunks").glob("[0-9]*.safetensors"))
+        return [path for path in found if int(path.stem) >= number]
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What decides the vectors of an index; two indexes of one recipe can be compared.
+
+    Attributes:
+        preprocessing: `ViewOptions.record()`.
+        model: hash, dims and file name of the network.
+        pca: dims, whitening and sample of the reduction.
+    """
+
+    preprocessing: Mapping[str, Any]
+    model: Mapping[str, Any]
+    pca: Mapping[str, Any]
+
+    def differences(self, other: "Recipe", parts: tuple[str, ...]) -> list[str]:
+        """Every value of these parts that differs, as ``part.name: mine against theirs``."""
+        mine, theirs = asdict(self), asdict(other)
+        return [
+            f"{part}.{name}: {mine[part].get(name)!r} against {theirs[part].get(name)!r}"
+            for part in parts
+            for name in sorted({*mine[part], *theirs[part]})
+            if mine[part].get(name) != theirs[part].get(name)
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """The description of an index.
+
+    Attributes:
+        recipe: how the vectors came about.
+        dataset: root and limit of the dataset it was built from.
+        complete: False while the first build is under way.
+        source: digest of what the chunks were made from; the same again means up to date.
+        chunks: how many chunks belong to the index.
+        added: how many of them came by `index add`.
+        counts: marks, removed, views, faults.
+        checksums: SHA-256 of every derived file.
+        seconds: time by stage of the last build.
+        made: version and time (UTC, ISO 8601).
+    """
+
+    recipe: Recipe
+    dataset: Mapping[str, Any]
+    complete: bool = False
+    source: str = ""
+    chunks: int = 0
+    added: int = 0
+    counts: Mapping[str, int] = field(default_factory=dict)
+    checksums: Mapping[str, str] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    made: Mapping[str, str] = field(default_factory=dict)
+
+    def save(self, folder: IndexFolder) -> None:
+        """Write manifest.json atomically."""
+        write_json(folder.manifest, {"format": FORMAT, **asdict(self)})
+
+    @staticmethod
+    def load(folder: IndexFolder) -> "Manifest":
+        """Read manifest.json.
+
+        Raises:
+            UsageError: there is no index.
+            ArtifactError: it is damaged or of another format.
+        """
+        if not folder.manifest.is_file():
+            raise UsageError(
+                f"there is no index in {folder.root}: make one with 'marklens index build DATASET --index "
+                f"{folder.root}'"
+            )
+        document = read_json(folder.manifest)
+        try:
+            if document.pop("format") != FORMAT:
+                raise ArtifactError(f"{folder.root} has another format than {FORMAT}: build it again")
+            return Manifest(**{**document, "recipe": Recipe(**document["recipe"])})
+        except (AttributeError, KeyError, TypeError) as error:
+            raise ArtifactError(f"{folder.manifest} is damaged ({error!r}): build the index again") from error
+
+
+def load_complete(folder: IndexFolder) -> Manifest:
+    """Read the manifest of an index that can be searched.
+
+    Raises:
+        ArtifactError: its build has not finished, or a file is missing.
+    """
+    manifest = Manifest.load(folder)
+    if not manifest.complete:
+        raise ArtifactError(
+            f"the index in {folder.root} is not finished: run its 'marklens index build' again, it resumes"
+        )
+    missing = [path.name for path in folder.derived if not path.is_file()]
+    if missing:
+        raise ArtifactError(f"{folder.root} lacks {', '.join(missing)}: run 'marklens index compact' on it")
+    return manifest
+
+
+def require_same(mine: Recipe, theirs: Recipe, folder: IndexFolder, parts: tuple[str, ...]) -> None:
+    """Refuse to mix two recipes.
+
+    Raises:
+        IndexMismatchError: naming every difference.
+    """
+    differences = mine.differences(theirs, parts)
+    if differences:
+        raise IndexMismatchError(
+            f"the index in {folder.root} was made in another way ({'; '.join(differences)}): "
+            "use the same settings, or build into another folder"
+        )
+
+
+def require_counts(folder: IndexFolder, manifest: Manifest, marks: int, views: int) -> None:
+    """Check that the files are of one state: a crash between two of them shows here.
+
+    Raises:
+        ArtifactError: they are not.
+    """
+    expected = (manifest.counts["marks"] + manifest.counts["removed"], manifest.counts["views"])
+    if (marks, views) != expected:
+        raise ArtifactError(
+            f"the index in {folder.root} was interrupted while it was changed ({marks} marks and {views} "
+            f"views, {expected[0]} and {expected[1]} expected): run 'marklens index compact' on it"
+        )
+
+
+def checksums(folder: IndexFolder) -> dict[str, str]:
+    """SHA-256 of every derived file."""
+    return {path.name: sha256(path) for path in folder.derived}
+
+
+class FolderLock:
+    """Lets one process at a time change an index; the system frees it however that process ends."""
+
+    def __init__(self, folder: IndexFolder) -> None:
+        self._folder = folder
+        self._handle: int | None = None
+
+    def __enter__(self) -> None:
+        import fcntl
+
+        self._folder.root.mkdir(parents=True, exist_ok=True)
+        self._handle = os.open(self._folder.lock, os.O_CREAT | os.O_RDWR)
+        try:
+            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._handle)
+            raise UsageError(
+                f"another process is changing the index in {self._folder.root}: wait until it is done"
+            ) from None
+
+    def __exit__(self, *_: object) -> None:
+        if self._handle is not None:
+            os.close(self._handle)

@@ -1,0 +1,138 @@
+"""Change a finished index: add marks, remove them, compact what was removed."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from time import perf_counter
+
+from loguru import logger
+
+from marklens.core.errors import ArtifactError
+from marklens.core.ports import Dataset, Progress
+from marklens.core.types import Fault, Mark
+from marklens.embeddings.pca_reducer import PcaReducer
+from marklens.indexing.builder import BuildReport, counts, stamp
+from marklens.indexing.chunks import load_chunk
+from marklens.indexing.derive import dataset_faults, derive, entries, reduce_chunk, write_errors
+from marklens.indexing.describing import Describer
+from marklens.indexing.folder import (
+    FolderLock,
+    IndexFolder,
+    Manifest,
+    Recipe,
+    checksums,
+    load_complete,
+    require_counts,
+    require_same,
+)
+from marklens.retrieval.catalog import Catalog
+from marklens.retrieval.vector_store import open_store
+
+
+def add_marks(describer: Describer, dataset: Dataset, recipe: Recipe, chunk: int) -> BuildReport:
+    """Add the marks of a dataset whose ids the index does not know; its reduction stays as it is.
+
+    Raises:
+        Interrupted: a signal came; the same call resumes.
+        IndexMismatchError: the index was made with another preprocessing or model.
+        ArtifactError: the index is damaged.
+    """
+    started, folder = perf_counter(), describer.folder
+    with FolderLock(folder):
+        manifest = load_complete(folder)
+        require_same(manifest.recipe, recipe, folder, ("preprocessing", "model"))
+        store = open_store(folder.vectors, writable=True)
+        faults: list[Fault] = []
+        with Catalog.open(folder.catalog, writable=True) as catalog:
+            held = catalog.counts()
+            require_counts(folder, manifest, held.marks + held.removed, len(store))
+            describer.progress.start("describe", dataset.count())
+            new = _unknown(dataset.marks(faults.append), catalog, describer.progress)
+            done = describer.describe(new, chunk, first=manifest.chunks)
+            if not done.sources:
+                return BuildReport(manifest, 0, perf_counter() - started, changed=False)
+            reducer = PcaReducer.load(folder.pca)
+            chunks = [load_chunk(path) for path in folder.chunks_from(manifest.chunks)[: len(done.sources)]]
+            number = catalog.capacity
+            catalog.append(entries(chunks, number))
+            for part in chunks:
+                store.add(part.view_ids(number), reduce_chunk(part, reducer))
+                number += len(part.marks)
+            store.save(folder.vectors)
+            held = catalog.counts()
+        total = manifest.chunks + len(done.sources)
+        written = write_errors(folder, total, [*dataset_faults(folder), *faults])
+        manifest = replace(
+            manifest,
+            chunks=total,
+            added=manifest.added + len(done.sources),
+            counts={"marks": held.marks, "removed": held.removed, "views": len(store), "faults": written},
+            checksums=checksums(folder),
+            made=stamp(),
+        )
+        manifest.save(folder)
+        return BuildReport(manifest, done.marks, perf_counter() - started, changed=True)
+
+
+def remove_marks(folder: IndexFolder, ids: Sequence[str]) -> tuple[int, list[str]]:
+    """Hide marks from every search at once; `compact` frees their room.
+
+    Returns:
+        how many were removed, and the ids that the index does not know.
+    """
+    with FolderLock(folder):
+        manifest = load_complete(folder)
+        with Catalog.open(folder.catalog, writable=True) as catalog:
+            unknown = catalog.remove(ids)
+            held = catalog.counts()
+        now = {**manifest.counts, "marks": held.marks, "removed": held.removed}
+        replace(manifest, counts=now, checksums=checksums(folder)).save(folder)
+        return held.removed - manifest.counts["removed"], unknown
+
+
+def compact(folder: IndexFolder, threads: int, progress: Progress) -> Manifest:
+    """Leave removed marks out for good and make vectors and catalog anew from the chunks.
+
+    No picture is read. It also mends an index that was interrupted while it was changed: marks whose adding
+    had not come to its end are left out, and can be added again.
+    """
+    with FolderLock(folder):
+        manifest = Manifest.load(folder)
+        if not manifest.complete:
+            raise ArtifactError(
+                f"the build of {folder.root} is not finished: run 'marklens index build' again"
+            )
+        removed = _removed(folder)
+        for path in folder.chunks(manifest.chunks):
+            chunk = load_chunk(path)
+            if any(mark.id in removed for mark in chunk.marks):
+                chunk.without(removed).save(path)
+        reducer = PcaReducer.load(folder.pca) if folder.pca.is_file() else None
+        derived = derive(folder, manifest.chunks, manifest.recipe.pca, reducer, threads, progress)
+        manifest = replace(
+            manifest,
+            counts=counts(folder, [], derived.views, manifest.counts["faults"]),
+            checksums=checksums(folder),
+            made=stamp(),
+        )
+        manifest.save(folder)
+        return manifest
+
+
+def _unknown(marks: Iterator[Mark], catalog: Catalog, progress: Progress) -> Iterator[Mark]:
+    removed, refused = frozenset(catalog.removed_ids()), 0
+    for mark in marks:
+        if mark.id in removed:
+            refused += 1
+        elif catalog.number(mark.id) is None:
+            yield mark
+            continue
+        progress.advance(1, skipped=True)
+    if refused:
+        logger.warning("{} marks were removed before: compact the index to add them again", refused)
+
+
+def _removed(folder: IndexFolder) -> frozenset[str]:
+    if not folder.catalog.is_file():
+        return frozenset()
+    with Catalog.open(folder.catalog) as catalog:
+        return frozenset(catalog.removed_ids())

@@ -1,0 +1,220 @@
+"""The command line's contract: what goes to stdout, what to stderr, and the exit status."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import pytest
+from tests.small_index import draw_mark, draw_marks
+
+from marklens.cli.main import run
+
+Call = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def call(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Call:
+    """Runs one command line; returns exit status, stdout and stderr."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MARKLENS_PCA__DIMS", "16")
+
+    def run_it(*arguments: object) -> tuple[int, str, str]:
+        status = run([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+
+    return run_it
+
+
+def document(call: Call, *arguments: object) -> dict[str, Any]:
+    status, out, _ = call(*arguments, "--json")
+    assert status == 0
+    parsed: dict[str, Any] = json.loads(out)
+    return parsed
+
+
+def test_search_answers_the_contract(call: Call, index: Path, marks: Path) -> None:
+    answer = document(call, "search", marks / "mark0003.png", "--index", index, "--top", 4)
+    assert set(answer) == {"query", "hits", "timings_ms"}
+    assert answer["query"]["file"] == "mark0003.png"
+    assert answer["query"]["views"] == ["full", "figurative"]
+    assert set(answer["timings_ms"]) == {"preprocess", "embed", "retrieve", "rerank", "total"}
+    assert [hit["rank"] for hit in answer["hits"]] == [1, 2, 3, 4]
+    first = answer["hits"][0]
+    assert set(first) == {
+        "rank", "id", "file", "score", "scores", "views", "text", "vienna_codes", "year",
+    }  # fmt: skip
+    assert set(first["scores"]) == {"global", "spatial", "text", "color"}
+    assert (first["id"], first["file"]) == ("mark0003", "mark0003.png")
+    assert first["score"] == pytest.approx(1, abs=2e-3)
+    scores = [hit["score"] for hit in answer["hits"]]
+    assert scores == sorted(scores, reverse=True)
+    assert all(0 <= score <= 1 for score in scores)
+
+
+def test_search_shows_a_table_and_writes_a_page(call: Call, index: Path, marks: Path, tmp_path: Path) -> None:
+    status, out, _ = call("search", marks / "mark0001.png", "--index", index, "--html", tmp_path / "p.html")
+    assert status == 0
+    assert "mark0001" in out
+    page = (tmp_path / "p.html").read_text()
+    assert page.count("data:image/webp") == 1 + 1 + 10  # query, its view, ten hits
+    assert "mark0001.png" in page
+
+
+@pytest.fixture(scope="module")
+def described(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Index of a manifest with Vienna codes, years and offices."""
+    folder = draw_marks(tmp_path_factory.mktemp("described"), 12)
+    rows = [
+        {
+            "file": f"mark{i:04d}.png", "id": f"M{i}", "text": f"NAME {i}", "year": 1990 + i,
+            "vienna_codes": ["26.04.01"] if i % 2 else ["27.05.01"], "office": "EM" if i < 6 else "US",
+        }
+        for i in range(12)
+    ]  # fmt: skip
+    (folder / "manifest.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    index = tmp_path_factory.mktemp("described-index")
+    assert run(["index", "build", str(folder), "--index", str(index), "--workers", "0"]) == 0
+    return index
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--vienna", "26"], {1, 3, 5, 7, 9, 11}),
+        (["--vienna", "26.4.1", "--vienna", "27.05"], set(range(12))),
+        (["--years", "1993-1995"], {3, 4, 5}),
+        (["--years", "1994"], {4}),
+        (["--where", "office=US", "--vienna", "27"], {6, 8, 10}),
+        (["--vienna", "05"], set()),
+    ],
+)
+def test_filters_work_during_the_search(
+    call: Call, described: Path, marks: Path, options: list[str], expected: set[int]
+) -> None:
+    answer = document(call, "search", marks / "mark0001.png", "--index", described, "--top", 50, *options)
+    assert {hit["id"] for hit in answer["hits"]} == {f"M{number}" for number in expected}
+
+
+def test_evaluate_answers_the_contract(call: Call, index: Path, tmp_path: Path) -> None:
+    groups = tmp_path / "groups.json"
+    groups.write_text(
+        json.dumps({"a": ["MARK0001.png", "mark0002.PNG"], "b": ["mark0003.png", "mark0004.png"]})
+    )
+    answer = document(call, "evaluate", "--index", index, "--groups", groups)
+    assert set(answer) == {
+        "queries", "gallery", "map_at_100", "nar", "recall_at_1", "recall_at_10", "recall_at_100",
+        "precision_at_10", "latency_ms", "config",
+    }  # fmt: skip
+    assert (answer["queries"], answer["gallery"]) == (4, 30)
+    assert set(answer["latency_ms"]) == {"p50", "p95", "p99"}
+    assert answer["recall_at_100"] == 1
+    everything = document(call, "evaluate", "--index", index, "--groups", groups, "--depth", "all")
+    assert everything["map_at_100"] == pytest.approx(answer["map_at_100"])
+    metu = document(call, "evaluate", "--index", index, "--groups", groups, "--protocol", "metu")
+    assert metu["recall_at_1"] == 1  # the query finds itself
+    status, out, _ = call("evaluate", "--index", index, "--groups", groups)
+    assert status == 0
+    assert "mAP@100" in out
+
+
+def test_the_life_of_an_index(call: Call, tmp_path: Path) -> None:
+    folder, index = draw_marks(tmp_path / "marks", 8), tmp_path / "index"
+    built = document(call, "index", "build", folder, "--index", index, "--workers", 0)
+    assert (built["marks"], built["described"], built["faults"]) == (8, 8, 0)
+    more = draw_marks(tmp_path / "more", 2, first=50)
+    (more / "bad.gif").write_bytes(b"GIF89a")
+    added = document(call, "index", "add", more, "--index", index, "--workers", 0)
+    assert (added["marks"], added["faults"]) == (10, 1)
+    assert document(call, "index", "remove", "mark0000", "--index", index) == {"removed": 1, "unknown": []}
+    assert document(call, "index", "info", "--index", index)["counts"]["removed"] == 1
+    assert document(call, "index", "compact", "--index", index)["marks"] == 9
+    verified = document(call, "index", "verify", "--index", index, "--sample", 3)
+    assert verified["passed"]
+    for command in ("info", "verify"):
+        status, out, _ = call("index", command, "--index", index)
+        assert (status, "sample" in out or "bytes a mark" in out) == (0, True)
+    (index / "vectors.faiss").write_bytes(b"x")
+    assert call("index", "verify", "--index", index)[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["search", "none.png", "--index", "INDEX"], 2, "none.png does not exist"),
+        (["search", "MARK", "--index", "nowhere"], 2, "no index in nowhere"),
+        (["search", "MARK", "--index", "INDEX", "--years", "x"], 2, "--years"),
+        (["search", "MARK", "--index", "INDEX", "--years", "2001-1999"], 2, "backwards"),
+        (["search", "MARK", "--index", "INDEX", "--where", "office"], 2, "name=value"),
+        (["search", "MARK", "--index", "INDEX", "--vienna", "cat"], 2, "cat"),
+        (["search", "MARK", "--index", "INDEX", "--top", "0"], 2, "--top"),
+        (["search", "BAD", "--index", "INDEX"], 1, "picture"),
+        (["search", "MARK"], 2, "--index"),
+        (["index", "build", "nowhere", "--index", "new"], 2, "nowhere"),
+        (["index", "build", "MARKS", "--index", "new", "--store", "redis"], 2, "faiss"),
+        (["index", "remove", "nobody", "--index", "INDEX"], 2, "nobody"),
+        (["evaluate", "--index", "INDEX", "--groups", "none.json"], 2, "none.json"),
+        (["evaluate", "--index", "INDEX", "--groups", "BAD", "--depth", "deep"], 2, "--depth"),
+        (["evaluate", "--index", "INDEX", "--groups", "BAD", "--protocol", "x"], 2, "default or metu"),
+        (["export", "nothing", "--out", "x.onnx"], 2, "imagenet"),
+        (["dataset", "import-icons", "none.tgz", "--out", "x"], 2, "none.tgz"),
+        (["fly"], 2, "fly"),
+    ],
+)
+def test_errors_are_one_line(
+    call: Call, index: Path, marks: Path, tmp_path: Path, arguments: list[str], status: int, message: str
+) -> None:
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    names = {"INDEX": index, "MARKS": marks, "MARK": marks / "mark0001.png", "BAD": tmp_path / "bad.png"}
+    found, out, err = call(*(names.get(argument, argument) for argument in arguments))
+    assert (found, out) == (status, "")
+    assert message in err
+    assert err.startswith("marklens: ")
+    assert err.count("\n") == 1
+
+
+def test_verbose_adds_the_trace_wherever_it_stands(call: Call) -> None:
+    for arguments in (
+        ["--verbose", "search", "x.png", "--index", "i"],
+        ["search", "x.png", "--index", "i", "--verbose"],
+    ):
+        status, _, err = call(*arguments)
+        assert status == 2
+        assert "Traceback" in err
+
+
+def test_logs_are_json_lines_when_asked(call: Call, tmp_path: Path) -> None:
+    folder = draw_marks(tmp_path / "marks", 3)
+    status, _, err = call(
+        "index", "build", folder, "--index", tmp_path / "i", "--workers", 0, "--log-json", "--verbose"
+    )
+    assert status == 0
+    lines = [json.loads(line) for line in err.splitlines()]
+    assert lines
+    assert all("record" in line for line in lines)
+
+
+def test_a_query_of_another_format_is_decoded_by_its_bytes(call: Call, index: Path, tmp_path: Path) -> None:
+    picture = tmp_path / "logo.txt"
+    encoded = cv2.imencode(".webp", draw_mark(7), [cv2.IMWRITE_WEBP_QUALITY, 90])[1]
+    picture.write_bytes(encoded.tobytes())
+    assert document(call, "search", picture, "--index", index)["hits"][0]["id"] == "mark0007"
+
+
+def test_help_teaches_and_loads_nothing_heavy() -> None:
+    script = (
+        "import sys\nfrom marklens.cli.main import run\nassert run(['--help']) == 0\n"
+        "heavy = {'faiss', 'onnxruntime', 'torch', 'sklearn', 'cv2', 'pydantic', 'numpy'}\n"
+        "heavy &= set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    for command in ("search", "evaluate", "demo", "export", "dataset", "index"):
+        assert command in done.stdout

@@ -1,0 +1,32 @@
+"""Marks drawn and indexed once a session."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.small_index import build, draw_marks
+
+
+@pytest.fixture(scope="session")
+def marks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of 30 drawn marks; tests must not change it."""
+    return draw_marks(tmp_path_factory.mktemp("marks"), 30)
+
+
+@pytest.fixture(scope="session")
+def index(marks: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The index of `marks`; tests must not change it."""
+    folder = tmp_path_factory.mktemp("index")
+    build(folder, marks)
+    return folder
+
+
+@pytest.fixture
+def own_index(index: Path, tmp_path: Path) -> Callable[[], Path]:
+    """Makes a copy of the index that a test may change."""
+    import shutil
+
+    def copy() -> Path:
+        return Path(shutil.copytree(index, tmp_path / "own"))
+
+    return copy

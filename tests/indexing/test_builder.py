@@ -1,0 +1,205 @@
+"""Builds: whatever stops them, the same call ends in the same index."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.small_index import Silent, build, draw_marks, quick_settings
+
+from marklens import assembly
+from marklens.core.errors import ArtifactError, IndexMismatchError, Interrupted, UsageError
+from marklens.core.images import read_picture
+from marklens.core.resources import StopFlag
+from marklens.datasets.opening import open_dataset
+from marklens.embeddings.pca_reducer import PcaReducer
+from marklens.indexing.folder import FolderLock, IndexFolder, Manifest, load_complete
+from marklens.retrieval.catalog import Catalog
+from marklens.retrieval.vector_store import open_store
+
+
+def content(index: Path) -> tuple[str, bytes, bytes]:
+    """What two equal indexes have in common: catalog rows, reduction, and the vector file to the byte."""
+    folder = IndexFolder(index)
+    with Catalog.open(folder.catalog) as catalog:
+        return catalog.content_digest(), folder.pca.read_bytes(), folder.vectors.read_bytes()
+
+
+class StopAfter(Silent):
+    """Sets a stop flag after so many steps, as a signal would."""
+
+    def __init__(self, steps: int, flag: StopFlag) -> None:
+        super().__init__()
+        self._after, self._flag = steps, flag
+
+    def advance(self, steps: int, skipped: bool = False) -> None:
+        super().advance(steps, skipped)
+        if self.steps >= self._after:
+            self._flag.set()
+
+
+def test_every_mark_finds_itself(index: Path, marks: Path) -> None:
+    engine = assembly.open_engine(index, quick_settings())
+    for path in sorted(marks.iterdir())[::6]:
+        result = engine.search(read_picture(path), top=3)
+        assert result.hits[0].mark.file == path.name
+        assert result.hits[0].score == pytest.approx(1, abs=2e-3)
+        assert set(result.timings_ms) == {"preprocess", "embed", "retrieve", "rerank", "total"}
+
+
+def test_marks_with_words_have_two_views_and_a_stored_mask(index: Path) -> None:
+    with Catalog.open(IndexFolder(index).catalog) as catalog:
+        kinds = catalog.view_kinds(range(30))
+        two = [number for number, views in kinds.items() if len(views) == 2]
+        assert set(two) >= {0, 3, 6}  # every third mark has a word under it
+        assert all((catalog.mask(number) is not None) == (number in two) for number in kinds)
+
+
+def test_the_reduction_and_the_vectors_fit_the_chunks(index: Path) -> None:
+    folder = IndexFolder(index)
+    manifest, store = load_complete(folder), open_store(folder.vectors)
+    assert manifest.counts == {"marks": 30, "removed": 0, "views": len(store), "faults": 0}
+    assert PcaReducer.load(folder.pca).dims == 16
+    assert {"decode", "detect", "embed", "pca", "graph", "catalog", "write"} <= set(manifest.seconds)
+
+
+@pytest.mark.parametrize("steps", [1, 9, 17])
+def test_a_stopped_build_resumes_to_the_same_index(
+    index: Path, marks: Path, tmp_path: Path, steps: int
+) -> None:
+    stop = StopFlag()
+    with pytest.raises(Interrupted, match="resume"):
+        assembly.build(tmp_path, open_dataset(marks), quick_settings(), None, StopAfter(steps, stop), stop)
+    with pytest.raises(ArtifactError, match="not finished"):
+        assembly.open_engine(tmp_path, quick_settings())
+    kept = len(list((tmp_path / "chunks").iterdir()))
+    progress = Silent()
+    report = assembly.build(tmp_path, open_dataset(marks), quick_settings(), None, progress, StopFlag())
+    assert kept >= 1
+    assert report.described == 30 - min(30, 8 * kept)
+    assert content(tmp_path) == content(index)
+
+
+def test_a_second_build_has_nothing_to_do(own_index: Callable[[], Path], marks: Path) -> None:
+    own = own_index()
+    before = content(own)
+    report = build(own, marks)
+    assert (report.described, report.changed) == (0, False)
+    assert content(own) == before
+
+
+def test_damage_is_mended(own_index: Callable[[], Path], index: Path, marks: Path) -> None:
+    own = own_index()
+    chunk = own / "chunks" / "000001.safetensors"
+    chunk.write_bytes(chunk.read_bytes()[:-100])
+    (own / "vectors.faiss").write_bytes(b"nothing")
+    report = build(own, marks)
+    assert (report.described, report.changed) == (8, True)
+    assert content(own) == content(index)
+
+
+def test_only_what_changed_is_described_again(tmp_path: Path) -> None:
+    marks = draw_marks(tmp_path / "marks", 20)
+    build(tmp_path / "index", marks)
+    draw_marks(marks, 1, first=100)  # sorts last: the third chunk of 8 changes
+    (marks / "mark0002.png").write_bytes((marks / "mark0100.png").read_bytes())
+    report = build(tmp_path / "index", marks)
+    assert report.described == 8 + 5
+    assert report.manifest.counts["marks"] == 21
+
+
+def test_another_reduction_makes_only_the_last_stages_again(
+    own_index: Callable[[], Path], marks: Path
+) -> None:
+    own = own_index()
+    settings = quick_settings()
+    plain = settings.model_copy(update={"pca": settings.pca.model_copy(update={"whitening": 0.0})})
+    report = build(own, marks, plain)
+    assert (report.described, report.changed) == (0, True)
+    assert PcaReducer.load(own / "pca.safetensors").whitening == 0.0
+
+
+def test_another_recipe_or_dataset_is_refused(
+    own_index: Callable[[], Path], marks: Path, tmp_path: Path
+) -> None:
+    own = own_index()
+    with pytest.raises(IndexMismatchError, match=r"preprocessing.trim: True against False"):
+        build(own, marks, quick_settings(trim=False))
+    with pytest.raises(UsageError, match="index add"):
+        build(own, draw_marks(tmp_path / "others", 3))
+    assert load_complete(IndexFolder(own)).counts["marks"] == 30
+
+
+def test_settings_that_nobody_set_follow_the_index(tmp_path: Path, marks: Path) -> None:
+    build(tmp_path, marks, quick_settings(trim=False), limit=8)
+    engine = assembly.open_engine(tmp_path, quick_settings())
+    assert engine.recipe["preprocessing"]["trim"] is False
+    with pytest.raises(IndexMismatchError, match="trim"):
+        assembly.open_engine(tmp_path, quick_settings(trim=True))
+
+
+def test_bad_pictures_cost_only_themselves(tmp_path: Path) -> None:
+    marks = draw_marks(tmp_path / "marks", 10)
+    (marks / "empty.png").write_bytes(b"")
+    (marks / "cut.png").write_bytes((marks / "mark0001.png").read_bytes()[:300])
+    (marks / "words.jpg").write_bytes(b"not a picture at all")
+    report = build(tmp_path / "index", marks)
+    lines = (tmp_path / "index" / "errors.jsonl").read_text().splitlines()
+    faults = {fault["item"]: fault["kind"] for fault in map(json.loads, lines)}
+    assert set(faults) == {"empty.png", "cut.png", "words.jpg"}
+    assert faults["empty.png"] == "empty"
+    assert report.manifest.counts == {
+        "marks": 10,
+        "removed": 0,
+        "views": report.manifest.counts["views"],
+        "faults": 3,
+    }
+
+
+def test_nothing_usable_is_an_error(tmp_path: Path) -> None:
+    marks = tmp_path / "marks"
+    marks.mkdir()
+    (marks / "a.png").write_bytes(b"")
+    with pytest.raises(ArtifactError, match=r"errors\.jsonl"):
+        build(tmp_path / "index", marks)
+    assert "a.png" in (tmp_path / "index" / "errors.jsonl").read_text()
+
+
+def test_two_processes_do_not_change_one_index(own_index: Callable[[], Path], marks: Path) -> None:
+    own = own_index()
+    with FolderLock(IndexFolder(own)), pytest.raises(UsageError, match="another process"):
+        build(own, marks)
+
+
+def test_a_limit_takes_the_first_marks(tmp_path: Path, marks: Path) -> None:
+    build(tmp_path, marks, limit=5)
+    with Catalog.open(tmp_path / "catalog.sqlite") as catalog:
+        assert list(catalog.files().values()) == [f"mark{i:04d}.png" for i in range(5)]
+
+
+def test_workers_make_the_same_index(tmp_path: Path, marks: Path, index: Path) -> None:
+    settings = quick_settings()
+    pool = settings.model_copy(update={"build": settings.build.model_copy(update={"workers": 2})})
+    build(tmp_path, marks, pool)
+    assert content(tmp_path) == content(index)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"format": 99}', '{"format": 1}'])
+def test_a_damaged_manifest_is_one_line(own_index: Callable[[], Path], text: str) -> None:
+    own = own_index()
+    (own / "manifest.json").write_text(text)
+    with pytest.raises(ArtifactError) as caught:
+        Manifest.load(IndexFolder(own))
+    assert "\n" not in str(caught.value)
+
+
+def test_vectors_hold_what_the_network_said(index: Path, marks: Path) -> None:
+    """A stored vector is the reduced descriptor of the mark's view, to half precision."""
+    settings = quick_settings()
+    maker = assembly.make_view_maker(assembly.view_options(settings))
+    view = maker.prepare(read_picture(marks / "mark0001.png")).views[0]
+    pooled = assembly.make_embedder(settings).embed(view.pixels[None])
+    expected = PcaReducer.load(index / "pca.safetensors").reduce(pooled)
+    stored = open_store(index / "vectors.faiss").vectors(np.array([1 << 3]))
+    assert float((expected * stored).sum()) == pytest.approx(1, abs=1e-4)

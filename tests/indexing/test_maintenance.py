@@ -1,0 +1,134 @@
+"""Marks are added, removed and left out for good; a crash in between shows and can be mended."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.small_index import Silent, draw_marks, quick_settings
+
+from marklens import assembly
+from marklens.core.errors import ArtifactError, IndexMismatchError
+from marklens.core.images import read_picture
+from marklens.core.resources import StopFlag
+from marklens.datasets.opening import open_dataset
+from marklens.indexing.builder import BuildReport
+from marklens.indexing.folder import IndexFolder, load_complete
+from marklens.indexing.maintenance import compact, remove_marks
+from marklens.indexing.verifying import Check
+
+
+def add(index: Path, marks: Path, **views: object) -> BuildReport:
+    return assembly.add(index, open_dataset(marks), quick_settings(**views), Silent(), StopFlag())
+
+
+def found(index: Path, picture: Path) -> list[str]:
+    engine = assembly.open_engine(index, quick_settings())
+    return [hit.mark.id for hit in engine.search(read_picture(picture), top=50).hits]
+
+
+def checks(index: Path) -> dict[str, bool]:
+    done: list[Check] = list(assembly.check(index, quick_settings(), 8, Silent()))
+    return {check.name: check.passed for check in done}
+
+
+def test_added_marks_are_found_and_known_ones_are_not_added_twice(
+    own_index: Callable[[], Path], tmp_path: Path
+) -> None:
+    own, new = own_index(), draw_marks(tmp_path / "new", 9, first=25)  # 25 to 29 are known
+    report = add(own, new)
+    assert report.described == 4
+    assert report.manifest.counts["marks"] == 34
+    assert found(own, new / "mark0033.png")[0] == "mark0033"
+    assert add(own, new).changed is False
+    assert all(checks(own).values())
+
+
+def test_broken_additions_are_listed_beside_older_faults(
+    own_index: Callable[[], Path], tmp_path: Path
+) -> None:
+    own, new = own_index(), draw_marks(tmp_path / "new", 1, first=40)
+    (new / "bad.png").write_bytes(b"x")
+    assert add(own, new).manifest.counts["faults"] == 1
+    assert [json.loads(line)["item"] for line in (own / "errors.jsonl").read_text().splitlines()] == [
+        "bad.png"
+    ]
+
+
+def test_adding_with_other_views_is_refused(own_index: Callable[[], Path], tmp_path: Path) -> None:
+    with pytest.raises(IndexMismatchError, match="margin"):
+        add(own_index(), draw_marks(tmp_path / "new", 1, first=40), margin=9)
+
+
+def test_removed_marks_are_never_found_again(own_index: Callable[[], Path], marks: Path) -> None:
+    own = own_index()
+    assert remove_marks(IndexFolder(own), ["mark0004", "nobody"]) == (1, ["nobody"])
+    assert "mark0004" not in found(own, marks / "mark0004.png")
+    assert len(found(own, marks / "mark0004.png")) == 29
+    assert add(own, marks).changed is False  # nor added again before it is compacted
+    size = len(list((own / "chunks").iterdir()))
+    compact(IndexFolder(own), 1, Silent())
+    assert "mark0004" not in found(own, marks / "mark0004.png")
+    assert load_complete(IndexFolder(own)).counts["removed"] == 0
+    assert len(list((own / "chunks").iterdir())) == size
+    assert all(checks(own).values())
+    assert add(own, marks).described == 1  # after that it is a new mark
+    assert found(own, marks / "mark0004.png")[0] == "mark0004"
+
+
+def test_compacting_twice_changes_nothing(own_index: Callable[[], Path]) -> None:
+    own = own_index()
+    remove_marks(IndexFolder(own), ["mark0001"])
+    first = compact(IndexFolder(own), 1, Silent())
+    assert (
+        compact(IndexFolder(own), 1, Silent()).checksums["vectors.faiss"] == first.checksums["vectors.faiss"]
+    )
+
+
+@pytest.mark.parametrize("lost", ["catalog.sqlite", "vectors.faiss"])
+def test_an_interrupted_addition_shows_and_is_mended(
+    own_index: Callable[[], Path], index: Path, marks: Path, tmp_path: Path, lost: str
+) -> None:
+    """A crash between two files leaves one of them old."""
+    own, new = own_index(), draw_marks(tmp_path / "new", 3, first=40)
+    add(own, new)
+    shutil.copy(index / "manifest.json", own)
+    shutil.copy(index / lost, own)
+    with pytest.raises(ArtifactError, match="index compact"):
+        assembly.open_engine(own, quick_settings())
+    compact(IndexFolder(own), 1, Silent())
+    assert len(found(own, marks / "mark0001.png")) == 30
+    assert add(own, new).manifest.counts["marks"] == 33
+    assert all(checks(own).values())
+
+
+def test_a_lost_file_is_made_again(own_index: Callable[[], Path], marks: Path) -> None:
+    own = own_index()
+    (own / "catalog.sqlite").unlink()
+    with pytest.raises(ArtifactError, match="index compact"):
+        assembly.open_engine(own, quick_settings())
+    compact(IndexFolder(own), 1, Silent())
+    assert found(own, marks / "mark0002.png")[0] == "mark0002"
+
+
+def test_verification_sees_damage(own_index: Callable[[], Path]) -> None:
+    own = own_index()
+    assert all(checks(own).values())
+    chunk = own / "chunks" / "000000.safetensors"
+    content = bytearray(chunk.read_bytes())
+    content[-1] ^= 255
+    chunk.write_bytes(bytes(content))
+    assert checks(own) == {"checksums": True, "chunks": False, "counts": True, "sample": True}
+
+
+def test_verification_sees_changed_files_and_pictures(tmp_path: Path) -> None:
+    from tests.small_index import build
+
+    marks, own = draw_marks(tmp_path / "marks", 10), tmp_path / "index"
+    build(own, marks)
+    (marks / "mark0000.png").write_bytes((marks / "mark0001.png").read_bytes())
+    assert checks(own)["sample"] is False
+    pca = own / "pca.safetensors"
+    pca.write_bytes(pca.read_bytes() + b" ")
+    assert checks(own)["checksums"] is False

@@ -1,8 +1,8 @@
 """Recall and time of the HNSW graph under filters, against an exact scan of the allowed vectors.
 
-Vectors are drawn in clusters of unequal sizes with a falling spectrum, as PCA leaves them. Filters let marks pass
-at random (years, offices) or by whole clusters (Vienna codes: what looks alike is coded alike), the queries coming
-from all clusters, which is the worst case for a graph.
+Vectors are drawn in clusters of unequal sizes with a falling spectrum, as PCA leaves them. Filters let marks
+pass at random (years, offices) or by whole clusters (Vienna codes: what looks alike is coded alike); the
+queries come from all clusters, the worst case for a graph.
 
     python benchmarks/filtered_recall.py --count 60000 --dims 512
 """

@@ -1,30 +1,36 @@
 """Decode a picture once, safely: whatever the bytes are, the answer is RGB pixels or a `PictureError`."""
 
 import io
+import threading
 import warnings
 from pathlib import Path
 
 import cv2
 import numpy as np
-import numpy.typing as npt
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from marklens.core.errors import PictureError
+from marklens.core.svg import looks_like_svg, render_svg
 from marklens.core.types import Pixels
 
 RASTER_ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".jpe", ".webp", ".gif", ".tif", ".tiff", ".bmp"})
-PICTURE_ENDINGS = RASTER_ENDINGS | {".svg"}
+PICTURE_ENDINGS = RASTER_ENDINGS | {".svg", ".svgz"}
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP")
+"""What Pillow may open; it knows dozens of others, some of which start programs (EPS)."""
 
 MAX_BYTES = 64 << 20
 """A larger file is no logo; reading it would only cost memory."""
 MAX_PIXELS = 50_000_000
-"""An A4 page scanned at 600 dpi has 35 million; decoding stays under 200 MB."""
+"""An A4 page scanned at 600 dpi has 35 million; decoding stays under 600 MB."""
 MIN_SIDE = 8
 """Pixels; anything thinner holds no figure."""
 WORKING_SIDE = 512
 """Pixels of the longer side after decoding: twice what the network sees, enough for text detection."""
+SVG_SIDE = 384
+"""Pixels of the longer side of a rendered SVG: still above what the network sees, at half the time of 512."""
 WHITE_MARK_LUMA = 200
 """Opaque pixels at least this bright (0..255) count as white when the ground is chosen."""
+EXIF_ORIENTATION = 0x0112
 
 
 def read_picture(path: Path) -> Pixels:
@@ -62,20 +68,22 @@ def decode(data: bytes) -> Pixels:
     """
     if not data:
         raise PictureError("empty", "the file has 0 bytes")
-    rgba = _render_svg(data) if _looks_like_svg(data) else _decode_raster(data)
-    height, width = rgba.shape[:2]
+    if len(data) > MAX_BYTES:
+        raise PictureError("too-large", f"{len(data) >> 20} MB, at most {MAX_BYTES >> 20}")
+    picture = _decode_svg(data) if looks_like_svg(data) else _decode_raster(data)
+    height, width = picture.shape[:2]
     if min(height, width) < MIN_SIDE:
         raise PictureError("too-small", f"{width}×{height} pixels, a mark needs {MIN_SIDE} a side")
-    return flatten(shrink(rgba, WORKING_SIDE))
+    # flattened first: hidden colours of transparent pixels must not bleed into the edges
+    return np.ascontiguousarray(shrink(flatten(picture), WORKING_SIDE))
 
 
 def shrink(picture: Pixels, side: int) -> Pixels:
     """Make the longer side at most `side` pixels, keeping the aspect; smaller pictures stay as they are."""
     height, width = picture.shape[:2]
-    scale = side / max(height, width)
-    if scale >= 1:
+    if max(height, width) <= side:
         return picture
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    size = _size_within((height, width), side)
     return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
@@ -83,55 +91,72 @@ def flatten(picture: Pixels) -> Pixels:
     """Lay a picture with transparency (h, w, 4) onto white, or onto black when the mark itself is white."""
     if picture.shape[2] == 3:
         return picture
-    rgb, alpha = picture[..., :3].astype(np.float32), picture[..., 3:].astype(np.float32) / 255
-    opaque = alpha[..., 0] > 0.5
-    luma = rgb @ np.array([0.299, 0.587, 0.114], np.float32)
-    white_mark = bool(opaque.any()) and not opaque.all() and bool(luma[opaque].min() >= WHITE_MARK_LUMA)
-    ground = 0.0 if white_mark else 255.0
-    return np.asarray(np.rint(rgb * alpha + ground * (1 - alpha)), np.uint8)
+    rgb, alpha = picture[..., :3], picture[..., 3]
+    if alpha.min() == 255:
+        return np.ascontiguousarray(rgb)
+    opaque = alpha > 127
+    luma = cv2.cvtColor(picture, cv2.COLOR_RGBA2GRAY)
+    white_mark = bool(opaque.any()) and not opaque.all() and int(luma[opaque].min()) >= WHITE_MARK_LUMA
+    ground = 0 if white_mark else 255
+    spread = cv2.merge([alpha, alpha, alpha])
+    over = cv2.multiply(rgb, spread, scale=1 / 255)
+    return np.asarray(over if ground == 0 else cv2.add(over, cv2.bitwise_not(spread)), np.uint8)
 
 
-def _looks_like_svg(data: bytes) -> bool:
-    head = data[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    return head.startswith((b"<svg", b"<?xml", b"<!doctype svg", b"<!--")) and b"<svg" in data[:65536].lower()
+def _size_within(shape: tuple[int, ...], side: int) -> tuple[int, int]:
+    """Width and height of a picture of that shape with the longer side at most `side`."""
+    scale = min(1.0, side / max(shape[:2]))
+    return max(1, round(shape[1] * scale)), max(1, round(shape[0] * scale))
 
 
-def _render_svg(data: bytes) -> Pixels:
-    import resvg_py
+def _decode_svg(data: bytes) -> Pixels:
+    png = np.frombuffer(render_svg(data, SVG_SIDE), np.uint8)
+    decoded = cv2.imdecode(png, cv2.IMREAD_UNCHANGED)
+    if decoded is None or decoded.ndim != 3 or decoded.shape[2] != 4:
+        raise PictureError("svg", "cannot be rendered")
+    return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGRA2RGBA), np.uint8)
 
-    try:
-        png = resvg_py.svg_to_bytes(svg_string=data.decode("utf-8", "replace"), width=WORKING_SIDE)
-    except Exception as error:  # the renderer raises ValueError, and its panics derive from BaseException
-        raise PictureError(
-            "svg", str(error).splitlines()[0] if str(error) else "cannot be rendered"
-        ) from error
-    return _decode_raster(bytes(png))
+
+class _QuietPillow:
+    """Silences Pillow's warnings of odd metadata; counted, as `catch_warnings` is not safe in threads."""
+
+    def __init__(self) -> None:
+        self._lock, self._inside = threading.Lock(), 0
+        self._caught = warnings.catch_warnings()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._inside == 0:
+                self._caught = warnings.catch_warnings()
+                self._caught.__enter__()
+                warnings.simplefilter("ignore")
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                self._caught.__exit__(None, None, None)
+
+
+_quiet_pillow = _QuietPillow()
 
 
 def _decode_raster(data: bytes) -> Pixels:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns of odd metadata; the pixels decide
-            with Image.open(io.BytesIO(data)) as image:
-                return _to_array(image)
+        with _quiet_pillow, Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            return _to_array(image)
+    except PictureError:
+        raise
     except Image.DecompressionBombError as error:
         raise PictureError("too-large", str(error)) from error
     except UnidentifiedImageError:
         raise PictureError("not-a-picture", "no known picture format") from None
-    except (
-        OSError,
-        SyntaxError,
-        ValueError,
-        EOFError,
-        IndexError,
-        KeyError,
-        TypeError,
-        OverflowError,
-    ) as error:
-        kind = "truncated" if "truncated" in str(error) else "damaged"
-        raise PictureError(kind, str(error) or type(error).__name__) from error
     except MemoryError as error:
         raise PictureError("too-large", "out of memory while decoding") from error
+    except Exception as error:  # decoders of damaged files raise anything
+        kind = "truncated" if "truncated" in str(error) else "damaged"
+        raise PictureError(kind, str(error) or type(error).__name__) from error
 
 
 def _to_array(image: Image.Image) -> Pixels:
@@ -139,18 +164,55 @@ def _to_array(image: Image.Image) -> Pixels:
     if width * height > MAX_PIXELS:
         raise PictureError("too-large", f"{width}×{height} pixels, at most {MAX_PIXELS // 1_000_000} million")
     image.draft("RGB", (WORKING_SIDE * 2, WORKING_SIDE * 2))  # large JPEGs decode at a fraction of their size
-    turned = ImageOps.exif_transpose(image)
-    if turned.mode.startswith(("I", "F")):
-        return _stretch_deep(np.asarray(turned, np.float64))
-    transparent = turned.mode in {"RGBA", "LA", "PA", "La", "RGBa"} or "transparency" in turned.info
-    return np.asarray(turned.convert("RGBA" if transparent else "RGB"), np.uint8)
+    image.load()
+    turn = _turn(image)  # only now: TIFF turns itself while loading
+    if image.mode.startswith(("I", "F")):
+        pixels = _stretch_deep(image)
+    else:
+        pixels = np.asarray(_reduced(image), np.uint8)
+    return pixels if turn is None else _turned(pixels, turn)
 
 
-def _stretch_deep(values: npt.NDArray[np.float64]) -> Pixels:
+def _reduced(image: Image.Image) -> Image.Image:
+    """RGB or RGBA, large pictures already brought near the working side: each copy may take 200 MB."""
+    transparent = image.mode in {"RGBA", "LA", "PA", "La", "RGBa"} or "transparency" in image.info
+    wanted = "RGBA" if transparent else "RGB"
+    factor = min(max(image.size) // (2 * WORKING_SIDE), min(image.size) // MIN_SIDE)
+    whole = image if image.mode == wanted else image.convert(wanted)
+    return whole.reduce(factor) if factor > 1 else whole
+
+
+def _turn(image: Image.Image) -> int | None:
+    """EXIF orientation 2..8, None where there is nothing to turn or the metadata is damaged."""
+    try:
+        orientation = image.getexif().get(EXIF_ORIENTATION, 1)
+    except Exception:  # damaged metadata raises anything; the pixels may be whole
+        return None
+    return orientation if orientation in range(2, 9) else None
+
+
+def _turned(pixels: Pixels, orientation: int) -> Pixels:
+    """Undo an EXIF orientation (Exif 2.32, section 4.6.4): 5..8 are transposed, then mirrored."""
+    if orientation >= 5:
+        pixels = pixels.transpose(1, 0, 2)
+    if orientation in {3, 4, 7, 8}:
+        pixels = pixels[::-1]
+    if orientation in {2, 3, 6, 7}:
+        pixels = pixels[:, ::-1]
+    return np.ascontiguousarray(pixels)
+
+
+def _stretch_deep(image: Image.Image) -> Pixels:
     """Bring 16-bit, 32-bit and float greyscale to 8-bit RGB: by bit depth where it shows, else by range."""
-    values = np.nan_to_num(values)
-    top = 255.0 if values.max() <= 255 else 65535.0 if values.max() <= 65535 else float(values.max())
-    if values.min() < 0 or values.max() <= 1:
-        values, top = values - values.min(), float(np.ptp(values)) or 1.0
-    gray = np.clip(np.rint(values / top * 255), 0, 255).astype(np.uint8)
+    values = np.asarray(image, np.float32)
+    if image.mode.startswith("F"):
+        values = np.nan_to_num(values, nan=0, posinf=0, neginf=0)
+    size = _size_within(values.shape, WORKING_SIDE)
+    values = np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_AREA), np.float32)
+    low, high = float(values.min()), float(values.max())
+    if low < 0 or high <= 1:
+        bottom, span = low, (high - low) or 1.0
+    else:
+        bottom, span = 0.0, 255.0 if high <= 255 else 65535.0 if high <= 65535 else high
+    gray = np.clip(np.rint((values - bottom) * (255 / span)), 0, 255).astype(np.uint8)
     return np.repeat(gray[..., None], 3, axis=2)

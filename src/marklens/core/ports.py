@@ -35,10 +35,19 @@ class Embedder(Protocol):
     """Turns views into global vectors."""
 
     dims: int
+    size: int
     model_hash: str
 
     def embed(self, pixels: Pixels) -> Vectors:
         """Map uint8 (n, size, size, 3) to float32 (n, dims), not normalised."""
+        ...
+
+
+class Describer(Embedder, Protocol):
+    """An embedder that also tells what is where in a view."""
+
+    def describe(self, pixels: Pixels) -> tuple[Vectors, Vectors]:
+        """Map uint8 (n, size, size, 3) to what `embed` gives and patches (n, PATCH_GRID², dims)."""
         ...
 
 
@@ -74,4 +83,16 @@ class VectorStore(Protocol):
 
     def save(self, path: Path) -> None:
         """Write the store to one file, atomically."""
+        ...
+
+
+class Progress(Protocol):
+    """Hears how far a long job is: a bar on a terminal, lines in a log, nothing in a test."""
+
+    def start(self, stage: str, total: int | None) -> None:
+        """A stage begins that has so many steps, or nobody knows how many; the one before is over."""
+        ...
+
+    def advance(self, steps: int, skipped: bool = False) -> None:
+        """So many steps more are done; skipped ones had been done before and do not count for the speed."""
         ...

@@ -1,13 +1,13 @@
 """EfficientNet in PyTorch and its export to ONNX (extra `train`); searching never comes here."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from marklens.core.artifacts import write_atomic
 from marklens.core.errors import MissingExtraError, ModelError
-from marklens.core.types import Pixels, Vectors
+from marklens.core.types import PATCH_GRID, Pixels, Vectors
 
 if TYPE_CHECKING:
     import torch
@@ -47,6 +47,18 @@ def describe(model: "torch.nn.Module", pixels: Pixels) -> tuple[Vectors, Vectors
     with torch.inference_mode():
         pooled, patches = _exportable(model)(torch.from_numpy(pixels))
     return pooled.numpy(), patches.numpy()
+
+
+def check_views() -> Pixels:
+    """Views to compare two networks on, uint8 (4, 224, 224, 3): shapes and noise, the same every time."""
+    random = np.random.default_rng(0)
+    views = np.full((4, VIEW_SIZE, VIEW_SIZE, 3), 255, np.uint8)
+    for view in views[:3]:
+        for _ in range(4):
+            (top, left), (height, width) = random.integers(0, 150, 2), random.integers(20, 120, 2)
+            view[top : top + height, left : left + width] = random.integers(0, 256, 3)
+    views[3] = random.integers(0, 256, views[3].shape)
+    return views
 
 
 def export_onnx(model: "torch.nn.Module", out: Path, check: Pixels) -> float:
@@ -106,15 +118,19 @@ def _exportable(model: "torch.nn.Module") -> "torch.nn.Module":
     """Wrap a timm model: uint8 pixels in, pooled vector and patch vectors out."""
     import torch
 
+    dims = int(cast(Any, model).num_features)
+
     class Describer(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
             self.backbone: Any = model
+            self.dims = dims
 
         def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
             scaled = pixels.permute(0, 3, 1, 2).float() / 127.5 - 1
             features = self.backbone.forward_features(scaled)
-            return features.mean((2, 3)), features.flatten(2).transpose(1, 2)
+            patches = features.permute(0, 2, 3, 1).reshape(-1, PATCH_GRID**2, self.dims)
+            return features.mean((2, 3)), patches
 
     return Describer().eval()
 

@@ -1,8 +1,9 @@
-"""Fewer dimensions, evened out: incremental PCA with soft whitening."""
+"""Fewer dimensions, evened out: PCA fitted on chunks, with soft whitening."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,9 @@ import numpy.typing as npt
 from marklens.core.artifacts import load_arrays, save_arrays
 from marklens.core.errors import ArtifactError
 from marklens.core.types import Vectors
+
+MIN_VARIANCE_SHARE = 1e-9
+"""Of the vectors' mean squared length; below lies the rounding of float32, which whitening would blow up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,42 +59,56 @@ class PcaReducer:
         """
         arrays, metadata = load_arrays(path)
         try:
-            return PcaReducer(
-                arrays["mean"].astype(np.float32), arrays["components"].astype(np.float32),
-                arrays["deviations"].astype(np.float32), float(metadata["whitening"]),
-            )  # fmt: skip
-        except (KeyError, ValueError) as error:
+            mean, components, deviations = (
+                arrays[name].astype(np.float32) for name in ("mean", "components", "deviations")
+            )
+            if components.shape != (len(deviations), len(mean)):
+                raise ValueError("shapes differ")
+            return PcaReducer(mean, components, deviations, float(metadata["whitening"]))
+        except (KeyError, ValueError, TypeError) as error:
             raise ArtifactError(f"{path} holds no PCA: build the index again") from error
 
 
 def fit_pca(chunks: Iterable[Vectors], dims: int, whitening: float) -> PcaReducer:
     """Fit on a stream of descriptors (n, dims_in) without ever holding them all.
 
-    With fewer vectors than `dims`, as many components are kept as there are vectors.
-    """
-    from sklearn.decomposition import IncrementalPCA
+    Sums and products are accumulated in float64 and decomposed once. That gives the exact principal
+    components of all vectors, where sklearn's `IncrementalPCA` approximates them at some 30 times the cost
+    (one SVD for every few thousand rows).
 
-    model, held, count, wanted = None, [], 0, 0
+    Args:
+        chunks: float32 (n, dims_in) each; brought to unit length here.
+        dims: components wanted. Never more are kept than the vectors really span.
+        whitening: see `PcaReducer`.
+
+    Raises:
+        ArtifactError: no vectors, or all are the same, so that there is nothing to compare by.
+    """
+    count, total, products = 0, np.zeros(0), np.zeros((0, 0))
     for chunk in chunks:
-        held.append(_unit(chunk))
-        count += len(chunk)
-        if count < 4 * dims:  # each step costs one SVD: few large ones are fastest
-            continue
-        block, held, count = np.concatenate(held), [], 0
-        model = model or IncrementalPCA(min(dims, block.shape[1]))
-        model.partial_fit(block)
-    if model is None:
-        block = np.concatenate(held)
-        wanted = max(1, min(dims, *block.shape))
-        model = IncrementalPCA(wanted)
-        model.partial_fit(block)
-    elif count >= model.n_components:
-        model.partial_fit(np.concatenate(held))
+        unit = _unit(np.asarray(chunk, np.float64))
+        if not count:
+            total, products = np.zeros(unit.shape[1]), np.zeros((unit.shape[1], unit.shape[1]))
+        count, total, products = count + len(unit), total + unit.sum(axis=0), products + unit.T @ unit
+    if count < 2:
+        raise ArtifactError(f"a PCA needs at least 2 vectors, there are {count}")
+    mean = total / count
+    variances, axes = np.linalg.eigh((products - count * np.outer(mean, mean)) / (count - 1))
+    variances, axes = variances[::-1], axes.T[::-1]
+    spanned = int(np.count_nonzero(variances > MIN_VARIANCE_SHARE * products.trace() / count))
+    kept = min(dims, count - 1, spanned)
+    if kept == 0:
+        raise ArtifactError(f"all {count} vectors are the same: a PCA needs pictures that differ")
+    components = axes[:kept]
+    # an eigenvector's sign is arbitrary: its largest value shall be positive, so that builds agree
+    largest = np.abs(components).argmax(axis=1)
+    components = components * np.sign(components[np.arange(kept), largest])[:, None]
     return PcaReducer(
-        model.mean_.astype(np.float32), model.components_.astype(np.float32),
-        np.sqrt(model.explained_variance_).astype(np.float32), whitening,
+        mean.astype(np.float32), components.astype(np.float32),
+        np.sqrt(variances[:kept]).astype(np.float32), whitening,
     )  # fmt: skip
 
 
-def _unit(vectors: Vectors) -> Vectors:
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+def _unit(vectors: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    lengths = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    return np.asarray(vectors / lengths, vectors.dtype)

@@ -1,6 +1,6 @@
 """Trim the border, fit the mark into a square, say where its ink is."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -10,8 +10,12 @@ from marklens.core.types import PATCH_GRID, Bools, Pixels
 
 GROUND_TOLERANCE = 24
 """Largest channel difference (0..255) that still counts as ground: above JPEG noise, below pale grey ink."""
+PALE_TOLERANCE = 8
+"""Used instead where nothing passes the other: a pale mark on white is still a mark."""
 GROUND_SHARE = 0.6
 """Share of border pixels that must agree for the border to be a ground colour."""
+SPECK_AREA = 4
+"""Pixels up to which a lone spot is dirt or compression noise, not part of the mark."""
 PATCH_INK_SHARE = 0.02
 """Share of a patch's pixels that must differ from the ground for the patch to hold ink."""
 
@@ -23,33 +27,44 @@ class Ground:
     Attributes:
         color: uint8 (3,), RGB.
         uniform: whether the border agrees on it; a photograph or a pattern does not.
+        tolerance: largest channel difference (0..255) that still counts as ground.
     """
 
     color: npt.NDArray[np.uint8]
     uniform: bool
+    tolerance: int = GROUND_TOLERANCE
 
 
 def find_ground(picture: Pixels) -> Ground:
-    """Read the ground colour off the border: the channel-wise median, if most of the border agrees."""
+    """Read the ground colour off the border: the channel-wise median, if most of the border agrees.
+
+    A mark paler than `GROUND_TOLERANCE` lowers the tolerance to `PALE_TOLERANCE`.
+    """
     border = np.concatenate([picture[0], picture[-1], picture[1:-1, 0], picture[1:-1, -1]])
     color = np.median(border, axis=0).astype(np.uint8)
-    return Ground(color, bool(_differs(border[None], color).mean() <= 1 - GROUND_SHARE))
+    uniform = find_ink(border[None], Ground(color, True)).mean() <= 1 - GROUND_SHARE
+    ground = Ground(color, bool(uniform))
+    return ground if find_ink(picture, ground).any() else replace(ground, tolerance=PALE_TOLERANCE)
 
 
 def find_ink(picture: Pixels, ground: Ground) -> Bools:
-    """Bool (height, width): True where a pixel differs from the ground."""
-    return _differs(picture, ground.color)
+    """Bool (height, width): True where a pixel differs from the ground in any channel."""
+    color = ground.color.astype(int)
+    low, high = tuple((color - ground.tolerance).tolist()), tuple((color + ground.tolerance).tolist())
+    return np.asarray(cv2.inRange(picture, low, high) == 0, np.bool_)
 
 
 def ink_box(ink: Bools) -> tuple[int, int, int, int] | None:
     """The box (top, bottom, left, right; ends excluded) around the ink without lone specks; None if empty."""
-    specks = ink.astype(np.uint8)
-    opened = cv2.morphologyEx(specks, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
-    kept = cv2.dilate(opened, np.ones((3, 3), np.uint8)) & specks if opened.any() else specks
-    rows, columns = np.flatnonzero(kept.any(axis=1)), np.flatnonzero(kept.any(axis=0))
-    if not rows.size:
+    _, _, spots, _ = cv2.connectedComponentsWithStats(ink.view(np.uint8), connectivity=8)
+    spots = spots[1:]  # the first is the ground
+    large = spots[spots[:, cv2.CC_STAT_AREA] > SPECK_AREA]
+    kept = large if len(large) else spots
+    if not len(kept):
         return None
-    return int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
+    left, top = kept[:, cv2.CC_STAT_LEFT], kept[:, cv2.CC_STAT_TOP]
+    right, bottom = left + kept[:, cv2.CC_STAT_WIDTH], top + kept[:, cv2.CC_STAT_HEIGHT]
+    return int(top.min()), int(bottom.max()), int(left.min()), int(right.max())
 
 
 def fit_square(picture: Pixels, ground: Ground, size: int, margin: int) -> Pixels:
@@ -80,10 +95,3 @@ def patch_ink(square: Pixels, ground: Ground) -> Bools:
     ink = find_ink(square, ground).astype(np.float32)
     shares = cv2.resize(ink, (PATCH_GRID, PATCH_GRID), interpolation=cv2.INTER_AREA)
     return np.asarray(shares >= PATCH_INK_SHARE, np.bool_)
-
-
-def _differs(picture: Pixels, color: npt.NDArray[np.uint8]) -> Bools:
-    return np.asarray(
-        cv2.absdiff(picture, np.broadcast_to(color, picture.shape).copy()).max(axis=2) > GROUND_TOLERANCE,
-        np.bool_,
-    )

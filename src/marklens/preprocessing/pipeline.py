@@ -21,9 +21,9 @@ from marklens.preprocessing.image_normalizer import (
     ink_box,
     patch_ink,
 )
-from marklens.preprocessing.text_masker import remove_text, text_mask
+from marklens.preprocessing.text_masker import is_line, remove_text, text_mask
 
-PREPROCESSING_VERSION = 1
+PREPROCESSING_VERSION = 2
 """Raise it whenever the same picture and options would give other pixels."""
 MASKING_SIDE = 256
 """Pixels; text is found and masked at this size, the size of L3D's pictures."""
@@ -95,19 +95,20 @@ class ViewMaker:
             PictureError: the picture is blank: nothing stands out from the ground.
         """
         started = perf_counter()
-        full, ground = self._trimmed(picture)
+        full, ground = self._full(picture)
         views = [self._view(ViewKind.FULL, full, ground)]
-        normalized = perf_counter()
-        mask, detected, masked = None, normalized, normalized
+        normalized = detected = perf_counter()
+        mask: Bools | None = None
+        figure: Pixels | None = None
         if self.options.figurative:
             small = shrink(full, MASKING_SIDE)
             regions = self._detect(small)
             detected = perf_counter()
-            figure = self._without_text(small, ground, regions)
-            masked = perf_counter()
-            if figure is not None:
-                mask, (pixels, figure_ground) = figure[1], self._trimmed(figure[0])
-                views.append(self._view(ViewKind.FIGURATIVE, pixels, figure_ground))
+            mask = self._worthwhile_mask(small, ground, regions)
+            figure = None if mask is None else remove_text(small, mask, ground)
+        masked = perf_counter()
+        if figure is not None:
+            views.append(self._figurative(figure, ground))
         seconds = {
             "detect": detected - normalized,
             "mask": masked - detected,
@@ -115,14 +116,41 @@ class ViewMaker:
         }
         return PreparedMark(tuple(views), mask, seconds)
 
-    def _trimmed(self, picture: Pixels) -> tuple[Pixels, Ground]:
+    def rebuild(self, picture: Pixels, mask: Bools | None) -> tuple[View, ...]:
+        """Make the views again from the stored mask of `prepare`: the same pixels, without looking for text.
+
+        Raises:
+            PictureError: the picture is blank, or not the one the mask was made for.
+        """
+        full, ground = self._full(picture)
+        view = self._view(ViewKind.FULL, full, ground)
+        if mask is None:
+            return (view,)
+        small = shrink(full, MASKING_SIDE)
+        if mask.shape != small.shape[:2]:
+            raise PictureError(
+                "changed", f"its text mask was made at {mask.shape}, the picture now gives {small.shape[:2]}"
+            )
+        return view, self._figurative(remove_text(small, mask, ground), ground)
+
+    def _full(self, picture: Pixels) -> tuple[Pixels, Ground]:
         ground = find_ground(picture)
         box = ink_box(find_ink(picture, ground))
         if box is None:
             raise PictureError("blank", "one flat colour, there is no mark on it")
-        if self.options.trim and ground.uniform:
-            picture = picture[box[0] : box[1], box[2] : box[3]]
-        return np.ascontiguousarray(picture), ground
+        return self._trimmed(picture, ground, box), ground
+
+    def _figurative(self, figure: Pixels, ground: Ground) -> View:
+        # the ground of the whole picture: the border of a trimmed one shows the mark itself
+        box = ink_box(find_ink(figure, ground))
+        trimmed = figure if box is None else self._trimmed(figure, ground, box)
+        return self._view(ViewKind.FIGURATIVE, trimmed, ground)
+
+    def _trimmed(self, picture: Pixels, ground: Ground, box: tuple[int, int, int, int]) -> Pixels:
+        if not (self.options.trim and ground.uniform):
+            return picture
+        top, bottom, left, right = box
+        return np.ascontiguousarray(picture[top:bottom, left:right])
 
     def _view(self, kind: ViewKind, picture: Pixels, ground: Ground) -> View:
         square = fit_square(picture, ground, self.options.size, self.options.margin)
@@ -136,15 +164,20 @@ class ViewMaker:
             logger.warning("text detector {} failed, taken as no text: {}", self._detector.name, error)
             return []
 
-    def _without_text(
+    def _worthwhile_mask(
         self, picture: Pixels, ground: Ground, regions: Sequence[TextRegion]
-    ) -> tuple[Pixels, Bools] | None:
-        """The picture without its text and the mask; None for no text and for nothing but text."""
-        if not regions:
-            return None
-        mask = text_mask((picture.shape[0], picture.shape[1]), regions)
+    ) -> Bools | None:
+        """The mask of the text; None where there is no text, and where there is nothing else.
+
+        Detectors take compact symbols for text. Where that would leave nothing, only the lines count.
+        """
         ink = find_ink(picture, ground)
-        if (ink & ~mask).sum() < self.options.min_figure * ink.sum() or not (ink & mask).any():
-            return None
-        without = remove_text(picture, mask)
-        return (without, mask) if find_ink(without, ground).any() else None
+        inked = np.count_nonzero(ink)
+        for believed in (regions, [region for region in regions if is_line(region)]):
+            if not believed:
+                return None
+            mask = text_mask((picture.shape[0], picture.shape[1]), believed)
+            left = np.count_nonzero(ink & ~mask)
+            if left >= max(1, self.options.min_figure * inked):
+                return mask if left < inked else None
+        return None

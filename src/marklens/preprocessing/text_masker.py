@@ -4,13 +4,28 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from marklens.core.types import Bools, Pixels, TextRegion
+from marklens.preprocessing.image_normalizer import Ground, find_ink
 
 INPAINT_RADIUS = 3
 """Pixels around the mask that Telea's fast marching reads (Telea 2004, section 3)."""
 SOFT_EDGE = 2
 """Pixels by which a region grows, so that antialiased edges of letters go too."""
+
+LINE_ELONGATION = 2.0
+"""Length of a line of text over its height, at least: two capital letters."""
+RING = 2
+"""Pixels around a text that tell what it stands on."""
+RING_SHARE = 0.6
+"""Share of those pixels that must agree for the text to stand on one colour."""
+
+
+def is_line(region: TextRegion) -> bool:
+    """Whether a region is as long as a line of text; a symbol that looks like a letter is not."""
+    _, sides, _ = cv2.minAreaRect(region.polygon)
+    return bool(max(sides) >= LINE_ELONGATION * min(sides))
 
 
 def text_mask(shape: tuple[int, int], regions: Sequence[TextRegion]) -> Bools:
@@ -18,12 +33,55 @@ def text_mask(shape: tuple[int, int], regions: Sequence[TextRegion]) -> Bools:
     mask = np.zeros(shape, np.uint8)
     if regions:
         cv2.fillPoly(mask, [np.rint(region.polygon).astype(np.int32) for region in regions], (1,))
-        mask = cv2.dilate(mask, np.ones((2 * SOFT_EDGE + 1, 2 * SOFT_EDGE + 1), np.uint8))
+        grown = cv2.dilate(mask, np.ones((2 * SOFT_EDGE + 1, 2 * SOFT_EDGE + 1), np.uint8))
+        return np.asarray(grown, np.bool_)
     return mask.astype(np.bool_)
 
 
-def remove_text(picture: Pixels, mask: Bools) -> Pixels:
-    """Inpaint the masked pixels from around them (Telea 2004)."""
-    return np.asarray(
-        cv2.inpaint(picture, mask.astype(np.uint8), INPAINT_RADIUS, cv2.INPAINT_TELEA), np.uint8
+def remove_text(picture: Pixels, mask: Bools, ground: Ground) -> Pixels:
+    """Fill the masked pixels from around them.
+
+    Text on one colour (the ground, a badge) is covered with that colour: a twentieth of the time of
+    inpainting and no smears. Where the surroundings do not agree on a colour, Telea 2004 inpaints.
+
+    Args:
+        picture: uint8 (h, w, 3).
+        mask: bool (h, w), True where text is.
+        ground: what the mark stands on.
+    """
+    filled, left_over = picture.copy(), np.zeros(mask.shape, np.uint8)
+    count, labels, boxes, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    for label in range(1, count):
+        window = _window(boxes[label], mask.shape)
+        text = labels[window] == label
+        color = _surrounding_color(picture[window], text, mask[window], ground)
+        if color is None:
+            left_over[window][text] = 1
+        else:
+            filled[window][text] = color
+    if not left_over.any():
+        return filled
+    return np.asarray(cv2.inpaint(filled, left_over, INPAINT_RADIUS, cv2.INPAINT_TELEA), np.uint8)
+
+
+def _window(box: npt.NDArray[np.int32], shape: tuple[int, ...]) -> tuple[slice, slice]:
+    left, top, width, height = (int(value) for value in box[:4])
+    return (
+        slice(max(0, top - RING), min(shape[0], top + height + RING)),
+        slice(max(0, left - RING), min(shape[1], left + width + RING)),
     )
+
+
+def _surrounding_color(
+    picture: Pixels, text: Bools, mask: Bools, ground: Ground
+) -> npt.NDArray[np.uint8] | None:
+    """The colour that most pixels close around a text have, None if they do not agree on one."""
+    grown = cv2.dilate(text.astype(np.uint8), np.ones((2 * RING + 1, 2 * RING + 1), np.uint8))
+    ring = picture[(grown > 0) & ~mask]
+    if not len(ring):
+        return ground.color if ground.uniform else None
+    color = np.median(ring, axis=0).astype(np.uint8)
+    if find_ink(ring[None], Ground(color, True)).mean() > 1 - RING_SHARE:
+        return None
+    on_ground = ground.uniform and not find_ink(color[None, None], ground).any()
+    return ground.color if on_ground else color

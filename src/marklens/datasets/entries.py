@@ -1,0 +1,176 @@
+"""The fields of a metadata entry, whatever shape they come in: Vienna codes, years, texts, attributes."""
+
+import json
+import math
+import os
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+Report = Callable[[str, str], None]
+"""Called with the kind and the reason of a fault."""
+
+KNOWN_KEYS = frozenset({"file", "id", "text", "vienna_codes", "year"})
+YEARS = range(1800, 2101)
+"""The oldest marks still registered are of the 1870s; a year outside this range is a typing error."""
+LAST_VIENNA_CATEGORY = 29
+"""The Vienna Classification has categories 1 to 29 (WIPO, 9th edition)."""
+
+_DOTTED = re.compile(r"(\d{1,2})(?:\.(\d{1,2}))?(?:\.(\d{1,2}))?\.?")
+_COMPACT = re.compile(r"\d{5,6}")
+_YEAR = re.compile(r"(\d{4})(?:\.0*|[-/]\d{1,2}.*|\.\d{1,2}\.\d.*)?", re.ASCII)
+_SEPARATORS = re.compile(r"[;,|\s]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """The fields of one entry after parsing, as a `Mark` wants them."""
+
+    text: str | None
+    vienna_codes: tuple[str, ...]
+    year: int | None
+    attributes: Mapping[str, str]
+
+
+def parse_fields(entry: Mapping[str, Any], report: Report, known: Collection[str] = KNOWN_KEYS) -> Fields:
+    """Parse the optional fields of an entry; what cannot be parsed is reported and left out.
+
+    Args:
+        entry: keys and values as the metadata gives them.
+        report: called for each fault: ``bad-vienna-code``, ``bad-year``.
+        known: keys that are no attributes.
+    """
+    return Fields(
+        text=parse_text(entry.get("text")),
+        vienna_codes=parse_vienna_codes(entry.get("vienna_codes"), report),
+        year=_year_or_fault(entry.get("year"), report),
+        attributes=_attributes(entry, known),
+    )
+
+
+def parse_vienna_codes(value: Any, report: Report) -> tuple[str, ...]:
+    """Bring Vienna codes to ``NN.NN.NN``, or ``NN.NN`` and ``NN`` where only these levels are given.
+
+    Args:
+        value: a list of codes, one string with one or more of them (separated by ``;``, ``,``, ``|`` or
+            blanks), or None.
+        report: called once for each code that is none.
+
+    Returns:
+        the codes in their order, each once.
+    """
+    codes: dict[str, None] = {}
+    for item in _items(value):
+        code = normalize_vienna_code(item)
+        if code is None:
+            report("bad-vienna-code", f"{_shown(item)} is no Vienna code such as 27.05.01")
+        else:
+            codes[code] = None
+    return tuple(codes)
+
+
+def normalize_vienna_code(value: Any) -> str | None:
+    """``"27.5.1"``, ``"270501"`` and 270501 give ``"27.05.01"``; what is no Vienna code gives None."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return None
+    return _normalized(str(value).strip())
+
+
+@lru_cache(maxsize=16384)  # a dataset has some thousand spellings of its codes, and millions of codes
+def _normalized(written: str) -> str | None:
+    if not written.isascii():
+        return None
+    if _COMPACT.fullmatch(written):
+        digits = written.zfill(6)
+        parts = [digits[0:2], digits[2:4], digits[4:6]]
+    elif match := _DOTTED.fullmatch(written):
+        parts = [part.zfill(2) for part in match.groups() if part is not None]
+    else:
+        return None
+    if not 1 <= int(parts[0]) <= LAST_VIENNA_CATEGORY or "00" in parts[1:]:
+        return None
+    return ".".join(parts)
+
+
+def parse_year(value: Any) -> int | None:
+    """A year from a number, ``"1998"``, ``"1998.0"`` or a date that begins with the year; None stays None.
+
+    Raises:
+        ValueError: anything else.
+    """
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return None
+    if isinstance(value, float) and math.isnan(value):
+        return None
+    match = _YEAR.fullmatch(str(value).strip())
+    if isinstance(value, bool) or match is None or int(match[1]) not in YEARS:
+        raise ValueError(f"{_shown(value)} is no year between {YEARS[0]} and {YEARS[-1]}")
+    return int(match[1])
+
+
+def parse_text(value: Any) -> str | None:
+    """The verbal element with single blanks; None when there is none."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return None
+    words = " ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return " ".join(words.split()) or None
+
+
+def choose_id(given: Any, file: str, taken: set[str]) -> str | None:
+    """The given id, else the file's stem, else the file name; None when all are taken. Notes it as taken."""
+    first = str(given).strip() if isinstance(given, str | int) else ""
+    first = first or os.path.splitext(os.path.basename(file))[0]
+    for id_ in (first, file):
+        if id_ not in taken:
+            taken.add(id_)
+            return id_
+    return None
+
+
+def _year_or_fault(value: Any, report: Report) -> int | None:
+    try:
+        return parse_year(value)
+    except ValueError as error:
+        report("bad-year", str(error))
+        return None
+
+
+def _attributes(entry: Mapping[str, Any], known: Collection[str]) -> dict[str, str]:
+    shown = {str(key): _as_text(value) for key, value in entry.items() if key not in known}
+    return {key: text for key, text in shown.items() if text}
+
+
+def _as_text(value: Any) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return str(value).lower()
+        case list():
+            return ",".join(text for text in map(_as_text, value) if text)
+        case dict():
+            return json.dumps(value, ensure_ascii=False, sort_keys=True) if value else ""
+        case _:
+            return str(value).strip()
+
+
+def _items(value: Any) -> Iterator[Any]:
+    """The single codes of a value: strings are taken apart, lists walked, None has none."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return
+    for item in value if isinstance(value, list | tuple) else [value]:
+        if isinstance(item, str):
+            # an office writes "A" before codes of its auxiliary sections
+            yield from (
+                part for part in _SEPARATORS.split(item.strip().strip("[]\"'")) if part not in {"", "A"}
+            )
+        elif item is not None:
+            yield item
+
+
+def _shown(value: Any) -> str:
+    """A value as it stands in the metadata, cut to a readable length."""
+    written = repr(value)
+    return written if len(written) <= 60 else written[:57] + "..."

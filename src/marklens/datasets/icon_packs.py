@@ -1,0 +1,190 @@
+"""Turn an npm ``@iconify/json`` archive into an L3D-shaped dataset of real logos with known brands.
+
+What is made in the output folder:
+
+- ``images/<pack>--<name>.png``: every visible icon, rendered on white (white drawings on black).
+- ``output_<year>.json``: L3D entries, by the year in which the pack last changed.
+- ``groups.json``: brand to files, for brands that at least two hands drew, without copies (`brand_groups`).
+  The copies are moved to ``copies/`` and named in ``copies.json``: left in the gallery, each would count as a
+  wrong answer ahead of the right one;
+  ``groups_train.json``, ``groups_val.json`` and ``groups_test.json``: the same, split by brand
+  (`brand_split`); ``splits.json``: the rule, the ratio and the counts.
+- ``packs.json`` and ``LICENSES.md``: whose work this is, and under which licence.
+- ``errors.jsonl``: icons that could not be rendered.
+
+A second run renders only what is missing; the metadata is written at the end, each file atomically.
+"""
+
+import json
+import os
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from loguru import logger
+
+from marklens.core.artifacts import read_json, require_disk_space, write_json, write_text
+from marklens.core.errors import DatasetError, Interrupted, UsageError
+from marklens.core.resources import graceful_stop
+from marklens.core.types import Fault
+from marklens.datasets.brand_groups import group_brands
+from marklens.datasets.brand_names import LOGO_PACKS, brand_of, title_of
+from marklens.datasets.icon_archive import read_packs
+from marklens.datasets.icon_metadata import (
+    ListedIcon,
+    brand_pictures,
+    write_entries,
+    write_groups,
+    write_packs,
+)
+from marklens.datasets.icon_rendering import RenderTask, render_all
+
+_BYTES_AT_256 = 8 << 10
+"""Disk space of a picture of 256 pixels: two blocks; the mean file has 4.6 kB."""
+_COPIES = "copies"
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]|^\.")
+
+
+@dataclass(frozen=True, slots=True)
+class ImportSummary:
+    """What an import did.
+
+    Attributes:
+        packs: packs read.
+        marks: pictures in the dataset.
+        copies: pictures left out of it, for they are copies of grouped ones.
+        rendered: pictures made by this run; the rest was there already.
+        faults: icons that could not be rendered.
+        brands: brands with at least two hands.
+        grouped: renderings in their groups.
+        splits: name of a split to its (brands, renderings).
+        seconds: time spent on rendering.
+    """
+
+    packs: int
+    marks: int
+    copies: int
+    rendered: int
+    faults: int
+    brands: int
+    grouped: int
+    splits: Mapping[str, tuple[int, int]]
+    seconds: float
+
+    @property
+    def rate(self) -> float:
+        """Pictures rendered per second."""
+        return self.rendered / self.seconds if self.seconds else 0.0
+
+
+def import_icons(
+    archive: Path,
+    out: Path,
+    packs: Sequence[str] | None = None,
+    which: Literal["logos", "all"] = "all",
+    size: int = 256,
+    workers: int | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> ImportSummary:
+    """Import icon packs; see the module for what is made.
+
+    Args:
+        archive: the ``.tgz`` of ``npm pack @iconify/json``, or the folder it unpacks to.
+        out: folder of the dataset; made when missing, continued when it holds an earlier run.
+        packs: prefixes of the packs to import; None takes those that `which` names.
+        which: only the packs that draw logos, or all.
+        size: pixels of the longer side of every picture.
+        workers: rendering processes; None takes one a core, 0 renders in this one.
+        on_progress: called with (done, total) icons.
+
+    Raises:
+        UsageError: the archive does not exist, or `out` was made with another size.
+        DatasetError: the archive cannot be read or lacks the packs asked for.
+        DiskSpaceError: too little room in `out`.
+        Interrupted: stopped by a signal; a further run goes on.
+    """
+    wanted = packs if packs is not None else LOGO_PACKS if which == "logos" else None
+    counts = _count(archive, wanted, missing_is_error=packs is not None)
+    total = sum(counts.values())
+    require_disk_space(out, round(total * _BYTES_AT_256 * (size / 256) ** 2), "rendering the icons")
+    images = _prepare(out, size)
+    listed: dict[str, ListedIcon] = {}
+    faults: list[Fault] = []
+    began, done, made = time.monotonic(), 0, 0
+    tasks = _tasks(archive, wanted, images, size, listed)
+    with graceful_stop() as stop:
+        for batch in render_all(tasks, os.cpu_count() or 1 if workers is None else workers):
+            done, made = done + batch.done, made + batch.made
+            faults.extend(batch.faults)
+            if on_progress:
+                on_progress(done, total)
+            if stop:
+                raise Interrupted(f"stopped after {done} of {total} icons: run again to go on")
+    seconds = time.monotonic() - began
+    logger.info("rendered {} icons in {:.0f} s; looking for brands drawn by several hands", made, seconds)
+    for fault in faults:
+        del listed[fault.item]
+    found = group_brands(brand_pictures(list(listed.values())), images)
+    for file in (file for files in found.copies.values() for file in files):
+        (images / file).replace(out / _COPIES / file)
+        del listed[file]
+    icons = sorted(listed.values(), key=lambda icon: icon.file)
+    splits = write_groups(out, found.groups)
+    write_json(out / "copies.json", found.copies)
+    write_entries(out, icons)
+    write_packs(out, icons)
+    lines = (json.dumps(asdict(fault), ensure_ascii=False) for fault in sorted(faults, key=lambda f: f.item))
+    write_text(out / "errors.jsonl", "".join(f"{line}\n" for line in lines))
+    return ImportSummary(
+        packs=len(counts),
+        marks=len(icons),
+        copies=sum(map(len, found.copies.values())),
+        rendered=made,
+        faults=len(faults),
+        brands=len(found.groups),
+        grouped=sum(map(len, found.groups.values())),
+        splits=splits,
+        seconds=seconds,
+    )
+
+
+def _count(archive: Path, wanted: Sequence[str] | None, missing_is_error: bool) -> dict[str, int]:
+    """Icons of each pack to import; reading the archive twice costs seconds, holding it all a GB of RAM."""
+    counts = {pack.prefix: len(pack.icons) for pack in read_packs(archive, wanted)}
+    missing = sorted(set(wanted or ()) - set(counts))
+    if missing and missing_is_error:
+        raise DatasetError(f"{archive} has no pack {', '.join(missing)}: its json/ folder names those it has")
+    return counts
+
+
+def _prepare(out: Path, size: int) -> Path:
+    """Make the folders, bring back the copies; refuse to mix pictures of two sizes."""
+    recipe = out / "import.json"
+    if recipe.exists() and (before := read_json(recipe).get("size")) != size:
+        raise UsageError(
+            f"{out} holds pictures of {before} pixels, not {size}: choose another folder or size"
+        )
+    images, copies = out / "images", out / _COPIES
+    images.mkdir(parents=True, exist_ok=True)
+    copies.mkdir(exist_ok=True)
+    for copy in copies.iterdir():  # which picture is a copy is decided anew
+        copy.replace(images / copy.name)
+    write_json(recipe, {"size": size})
+    return images
+
+
+def _tasks(
+    archive: Path, wanted: Sequence[str] | None, images: Path, size: int, listed: dict[str, ListedIcon]
+) -> Iterator[RenderTask]:
+    """Yield what to render; notes every icon in `listed` as it goes by, under its file name."""
+    for pack in read_packs(archive, wanted):
+        head = replace(pack, icons=())
+        for icon in pack.icons:
+            file = f"{pack.prefix}--{_UNSAFE.sub('_', icon.name)}.png"
+            if file not in listed:
+                text = title_of(pack.prefix, icon.name)
+                listed[file] = ListedIcon(file, head, text, brand_of(pack.prefix, icon.name, icon.is_brand))
+                yield RenderTask(images / file, icon.body, icon.box, size)

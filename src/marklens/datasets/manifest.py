@@ -1,0 +1,185 @@
+"""A manifest: a CSV or JSONL file that lists pictures and what is known about them."""
+
+import codecs
+import csv
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from marklens.core.errors import DatasetError
+from marklens.core.images import PICTURE_ENDINGS
+from marklens.core.types import Fault, Mark
+from marklens.datasets.entries import KNOWN_KEYS, choose_id, parse_fields
+
+OnFault = Callable[[Fault], None]
+Row = tuple[int, dict[str, Any] | str]
+"""A line number, counted from 1, and the entry on it or what is wrong with it."""
+
+TABLE_ENDINGS = frozenset({".csv", ".tsv"})
+LINES_ENDINGS = frozenset({".jsonl", ".ndjson"})
+MANIFEST_ENDINGS = TABLE_ENDINGS | LINES_ENDINGS
+
+_FILE_KEYS = ("file", "path", "image", "filename")
+_DELIMITERS = ",;\t|"
+_CHUNK = 1 << 20
+
+
+class ManifestDataset:
+    """The marks that a CSV, TSV or JSONL manifest lists, in its order.
+
+    Columns: ``file`` (also ``path``, ``image``, ``filename``; required), ``id``, ``text``, ``vienna_codes``
+    (a list, or separated by ``;``, ``,`` or ``|``), ``year``; all others become attributes. Files are
+    relative to the manifest's folder; absolute paths and ``..`` are allowed, for the manifest is the user's
+    own. The encoding is UTF-8, with or without a byte-order mark, else Latin-1.
+
+    Args:
+        path: the manifest.
+
+    Raises:
+        DatasetError: it cannot be read, or a table lacks the column ``file``.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.root = path.parent
+        try:
+            self._encoding = _encoding_of(path)
+        except OSError as error:
+            raise DatasetError(f"{path} cannot be read: {error.strerror or error}") from error
+        self._is_table = path.suffix.lower() in TABLE_ENDINGS
+        if self._is_table:
+            _, columns = self._header()
+            if not set(columns) & set(_FILE_KEYS):
+                raise DatasetError(f"{path} has no column 'file', only {', '.join(columns) or 'nothing'}")
+
+    def count(self) -> int:
+        """Lines that are not blank, without a table's header."""
+        with self.path.open("rb") as handle:
+            return max(0, sum(1 for line in handle if line.strip()) - self._is_table)
+
+    def marks(self, on_fault: OnFault) -> Iterator[Mark]:
+        """Yield every mark once.
+
+        Kinds of faults: ``bad-line``, ``not-a-picture``, ``missing-file``, ``repeated-file``,
+        ``repeated-id``, ``bad-vienna-code``, ``bad-year``; each says its line.
+        """
+        files: set[Path] = set()
+        ids: set[str] = set()
+        for line, entry in self._rows():
+            item = f"{self.path.name}:{line}"
+            if isinstance(entry, str):
+                on_fault(Fault(item, "bad-line", entry))
+                continue
+            key = next((key for key in _FILE_KEYS if entry.get(key)), None)
+            if key is None or not isinstance(entry[key], str):
+                on_fault(Fault(item, "bad-line", "names no file"))
+                continue
+            file, path = self._locate(entry[key].strip())
+            fault = _fault_of(item, file, path, files)
+            if fault:
+                on_fault(fault)
+                continue
+            files.add(path)
+            mark = _mark(item, file, path, entry, {*KNOWN_KEYS, key}, ids, on_fault)
+            if mark:
+                yield mark
+
+    def _locate(self, written: str) -> tuple[str, Path]:
+        """The mark's file name and where it is: relative to the manifest where it lies below it."""
+        path = Path(os.path.normpath(self.root / written))
+        if not path.exists() and "\\" in written:
+            return self._locate(written.replace("\\", "/"))
+        root = Path(os.path.normpath(self.root))
+        return (path.relative_to(root).as_posix() if path.is_relative_to(root) else written), path
+
+    def _header(self) -> tuple[str, list[str]]:
+        """The delimiter and the column names, in lower case."""
+        with self.path.open(encoding=self._encoding, newline="") as handle:
+            first = handle.readline()
+        is_tsv = self.path.suffix.lower() == ".tsv"
+        delimiter = "\t" if is_tsv else max(_DELIMITERS, key=first.count)
+        columns = next(csv.reader([first], delimiter=delimiter), [])
+        return delimiter, [name.strip().lower() for name in columns]
+
+    def _rows(self) -> Iterator[Row]:
+        with self.path.open(encoding=self._encoding, newline="") as handle:
+            if self._is_table:
+                delimiter, columns = self._header()
+                yield from _table_rows(handle, delimiter, columns)
+            else:
+                yield from _json_rows(handle)
+
+
+def _table_rows(lines: Iterable[str], delimiter: str, columns: list[str]) -> Iterator[Row]:
+    """Rows of a CSV file; a row of the wrong length or with a broken quote costs itself."""
+    reader = csv.reader(lines, delimiter=delimiter)
+    header_read = False
+    while True:
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield reader.line_num, str(error)
+            continue
+        if not header_read:
+            header_read = True
+        elif len(cells) > len(columns):
+            yield reader.line_num, f"{len(cells)} cells under {len(columns)} columns"
+        elif any(cell.strip() for cell in cells):
+            yield (
+                reader.line_num,
+                {name: cell for name, cell in zip(columns, cells, strict=False) if cell.strip()},
+            )
+
+
+def _json_rows(lines: Iterable[str]) -> Iterator[Row]:
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            entry = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            yield number, f"no JSON: {error}"
+            continue
+        yield number, entry if isinstance(entry, dict) else "no JSON object"
+
+
+def _fault_of(item: str, file: str, path: Path, files: set[Path]) -> Fault | None:
+    """What is wrong with the picture of a line, if anything."""
+    if path.suffix.lower() not in PICTURE_ENDINGS:
+        return Fault(
+            item, "not-a-picture", f"the ending of {file!r} is of no picture format that can be read"
+        )
+    if path in files:
+        return Fault(item, "repeated-file", f"an earlier line names {file!r}; the first one counts")
+    if not path.is_file():
+        return Fault(item, "missing-file", f"{file!r} does not exist")
+    return None
+
+
+def _mark(
+    item: str, file: str, path: Path, entry: dict[str, Any], known: set[str], ids: set[str], on_fault: OnFault
+) -> Mark | None:
+    """The mark of one line, or None when no id is left for it."""
+    id_ = choose_id(entry.get("id"), file, ids)
+    if id_ is None:
+        on_fault(Fault(item, "repeated-id", f"its id {entry.get('id')!r} and its name are taken as ids"))
+        return None
+    fields = parse_fields(entry, lambda kind, reason: on_fault(Fault(item, kind, reason)), known)
+    return Mark(id_, file, path, fields.text, fields.vienna_codes, fields.year, fields.attributes)
+
+
+def _encoding_of(path: Path) -> str:
+    """UTF-8 where every byte allows it, else Latin-1, which allows everything."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    with path.open("rb") as handle:
+        try:
+            while chunk := handle.read(_CHUNK):
+                decoder.decode(chunk)
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            return "latin-1"
+    return "utf-8-sig"

@@ -1,0 +1,283 @@
+"""The catalog of an index: every mark with its codes, views and text mask, in one SQLite file."""
+
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+
+from marklens.core.artifacts import write_atomic
+from marklens.core.errors import ArtifactError, UsageError
+from marklens.core.types import Bools, Filter, Mark, ViewKind
+from marklens.retrieval.catalog_database import Database, bindable, new_database, unique_rows
+from marklens.retrieval.catalog_filters import LIVING, REMOVED, Condition, Facets, conditions, count_facets
+from marklens.retrieval.catalog_schema import (
+    INDEXES,
+    SCHEMA_VERSION,
+    TABLES,
+    Entry,
+    digest,
+    folded,
+    insert,
+    select_marks,
+    select_views,
+    under,
+)  # fmt: skip
+
+__all__ = ["Catalog", "CatalogCounts", "Entry"]
+
+CACHED_FILTERS = 16
+"""A mask of allowed marks costs one byte a mark."""
+_CAPACITY = "SELECT COALESCE(MAX(number) + 1, 0) FROM marks"
+
+FilterKey = tuple[tuple[str, ...], tuple[int, int] | None, tuple[tuple[str, str], ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogCounts:
+    """How much a catalog holds.
+
+    Attributes:
+        marks: living marks.
+        removed: marks that were removed; they keep their numbers.
+        views: views of living marks.
+        masks: text masks of living marks.
+        views_by_kind: views of living marks, by kind.
+    """
+
+    marks: int
+    removed: int
+    views: int
+    masks: int
+    views_by_kind: Mapping[ViewKind, int]
+
+
+class Catalog:
+    """An open catalog; any number of threads may read it at once.
+
+    Removed marks keep their rows and their numbers, since their vectors stay in the store: `allowed` leaves
+    them out. A call sees what other processes have committed before it began.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._cached_allowed = lru_cache(CACHED_FILTERS)(self._find_allowed)
+        self._cached_facets = lru_cache(CACHED_FILTERS)(self._find_facets)
+
+    @staticmethod
+    def create(path: Path, entries: Iterable[Entry]) -> None:
+        """Write a complete catalog, atomically.
+
+        Raises:
+            ValueError: two entries share a number or an id.
+        """
+
+        def write(temporary: Path) -> None:
+            temporary.unlink(missing_ok=True)  # SQLite would go on with what a crash left there
+            with new_database(temporary) as db, unique_rows():
+                db.executescript(f"PRAGMA user_version = {SCHEMA_VERSION}; {TABLES}")
+                db.execute("BEGIN")
+                insert(db, entries)
+                db.execute("COMMIT")
+                db.executescript(INDEXES)
+
+        write_atomic(path, write)
+
+    @staticmethod
+    def open(path: Path, writable: bool = False) -> "Catalog":
+        """Open a catalog that `create` wrote.
+
+        Raises:
+            ArtifactError: the file is missing, damaged or of another schema version.
+        """
+        database = Database.open(path, writable)
+        version = database.value("PRAGMA user_version")
+        if version != SCHEMA_VERSION:
+            database.close()
+            raise ArtifactError(
+                f"{path} has schema version {version}, this program reads {SCHEMA_VERSION}: "
+                "build the index again"
+            )
+        return Catalog(database)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._database.close()
+
+    def __enter__(self) -> "Catalog":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def append(self, entries: Iterable[Entry]) -> None:
+        """Add marks, all or none.
+
+        Raises:
+            ValueError: a number that was ever used, or the id of a living mark.
+        """
+        with self._database.writing() as db, unique_rows():
+            insert(db, entries)
+
+    def remove(self, ids: Sequence[str]) -> list[str]:
+        """Mark marks as removed, all in one transaction.
+
+        Returns:
+            the ids that were not there, or were removed before, in the order given.
+        """
+        with self._database.writing() as db:
+            return [
+                id
+                for id in dict.fromkeys(ids)
+                if not db.execute(
+                    "UPDATE marks SET removed = 1 WHERE id = CAST(? AS TEXT) AND removed = 0", [bindable(id)]
+                ).rowcount
+            ]
+
+    def removed_ids(self) -> list[str]:
+        """Ids that were removed and have not returned, sorted."""
+        sql = (
+            "SELECT DISTINCT id FROM marks WHERE removed = 1"
+            " AND id NOT IN (SELECT id FROM marks WHERE removed = 0) ORDER BY id"
+        )
+        return [id for (id,) in self._database.rows(sql)]
+
+    def relocate(self, old_root: Path, new_root: Path) -> None:
+        """Say that the pictures under one folder have moved to another.
+
+        Raises:
+            UsageError: no picture lies under `old_root`; the message lists the folders there are.
+        """
+        with self._database.writing() as db:
+            roots = db.execute("SELECT id, path FROM roots").fetchall()
+            moved = [
+                (bindable(new), id)
+                for id, path in roots
+                if (new := under(path, old_root, new_root)) is not None
+            ]
+            if not moved:
+                known = ", ".join(path for _, path in roots[:5])
+                raise UsageError(f"no picture lies under {old_root}; the pictures are in {known}")
+            try:
+                db.executemany("UPDATE roots SET path = CAST(? AS TEXT) WHERE id = ?", moved)
+            except sqlite3.IntegrityError:
+                raise UsageError(f"{new_root} is in the catalog already, with other pictures") from None
+
+    def marks(self, numbers: Iterable[int]) -> dict[int, Mark]:
+        """The marks under these numbers, removed ones too; unknown numbers are left out."""
+        with self._database.reading() as db:
+            return select_marks(db, numbers)
+
+    def number(self, id: str) -> int | None:
+        """The number of a living mark."""
+        sql = "SELECT number FROM marks WHERE id = CAST(? AS TEXT) AND removed = 0"
+        number: int | None = self._database.value(sql, bindable(id))
+        return number
+
+    def find(self, file_or_id: str) -> int | None:
+        """The number of a living mark by its id, else by its file name whatever its case."""
+        by_id = self.number(file_or_id)
+        if by_id is not None:
+            return by_id
+        sql = (
+            "SELECT number FROM marks WHERE folded = CAST(? AS TEXT) AND removed = 0"
+            " ORDER BY file <> CAST(? AS TEXT), number LIMIT 1"
+        )
+        number: int | None = self._database.value(sql, bindable(folded(file_or_id)), bindable(file_or_id))
+        return number
+
+    def files(self) -> dict[int, str]:
+        """The file name of every living mark."""
+        return dict(self._database.rows("SELECT number, file FROM marks WHERE removed = 0 ORDER BY number"))
+
+    def view_kinds(self, numbers: Iterable[int]) -> dict[int, tuple[ViewKind, ...]]:
+        """The kinds of view of each mark that has any."""
+        found = self.views(numbers)
+        return {number: tuple(kind for kind, _ in views) for number, views in found.items()}
+
+    def views(self, numbers: Iterable[int]) -> dict[int, tuple[tuple[ViewKind, Bools], ...]]:
+        """The views of each mark that has any: their kind and their ink, bool (PATCH_GRID, PATCH_GRID)."""
+        with self._database.reading() as db:
+            return select_views(db, numbers)
+
+    def mask(self, number: int) -> bytes | None:
+        """The run-length encoded text mask of a mark."""
+        mask: bytes | None = self._database.value("SELECT rle FROM masks WHERE number = ?", int(number))
+        return mask
+
+    def allowed(self, filter: Filter) -> Bools | None:
+        """Which marks are alive and satisfy the filter.
+
+        Returns:
+            bool (capacity,), read-only, True at the number of each such mark; None when all marks pass.
+
+        Raises:
+            UsageError: the filter makes no sense.
+        """
+        changes = self._database.value("SELECT changes FROM state")
+        if not filter and self._database.value(f"{REMOVED.sql} LIMIT 1") is None:
+            return None
+        return self._cached_allowed(changes, _key(filter))
+
+    def facets(self, filter: Filter) -> Facets:
+        """Count the living marks that satisfy the filter by Vienna division, year and attribute."""
+        changes = self._database.value("SELECT changes FROM state")
+        return self._cached_facets(changes, _key(filter))
+
+    def counts(self) -> CatalogCounts:
+        """How much there is."""
+        living = f"number NOT IN ({REMOVED.sql})"
+        with self._database.reading() as db:
+            (total,) = db.execute("SELECT COUNT(*) FROM marks").fetchone()
+            (removed,) = db.execute("SELECT COUNT(*) FROM marks WHERE removed = 1").fetchone()
+            (masks,) = db.execute(f"SELECT COUNT(*) FROM masks WHERE {living}").fetchone()
+            kinds = db.execute(f"SELECT kind, COUNT(*) FROM views WHERE {living} GROUP BY kind ORDER BY kind")
+            by_kind = {ViewKind(kind): count for kind, count in kinds}
+        return CatalogCounts(total - removed, removed, sum(by_kind.values()), masks, by_kind)
+
+    @property
+    def capacity(self) -> int:
+        """The largest number that was ever used, plus one."""
+        return int(self._database.value(_CAPACITY))
+
+    def content_digest(self) -> str:
+        """SHA-256 over all rows in the order of their keys, in hexadecimal.
+
+        Where the picture folders lie is left out, so that a moved dataset keeps its digest.
+        """
+        with self._database.reading() as db:
+            return digest(db)
+
+    def _find_allowed(self, changes: int, key: FilterKey) -> Bools:
+        with self._database.reading() as db:
+            (capacity,) = db.execute(_CAPACITY).fetchone()
+
+            def marked(condition: Condition) -> Bools:
+                numbers = np.zeros(capacity, np.bool_)
+                rows = db.execute(condition.sql, condition.parameters)
+                numbers[np.fromiter((number for (number,) in rows), np.int64)] = True
+                return numbers
+
+            found = ~marked(REMOVED)
+            for condition in conditions(_filter(key)) or [LIVING]:
+                found &= marked(condition)
+        found.flags.writeable = False
+        return found
+
+    def _find_facets(self, changes: int, key: FilterKey) -> Facets:
+        with self._database.reading() as db:
+            return count_facets(db, _filter(key))
+
+
+def _key(filter: Filter) -> FilterKey:
+    return filter.vienna, filter.years, tuple(sorted(filter.attributes.items()))
+
+
+def _filter(key: FilterKey) -> Filter:
+    vienna, years, attributes = key
+    return Filter(vienna, years, dict(attributes))

@@ -1,0 +1,103 @@
+"""A filter as SQL conditions, each a query for mark numbers, and the facets of what satisfies it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import groupby
+from sqlite3 import Connection
+
+from marklens.core.errors import UsageError
+from marklens.core.types import Filter
+from marklens.retrieval.catalog_database import bindable
+from marklens.retrieval.catalog_schema import canonical_code, is_code
+
+LAST_YEAR = 9999
+FACET_VALUES = 100
+"""Values listed for one attribute, the most frequent: an owner attribute has hundreds of thousands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A query for the numbers of the marks that satisfy one part of a filter; a mark must be in all."""
+
+    sql: str
+    parameters: tuple[str | bytes | int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Facets:
+    """How many living marks there are for each value of each field.
+
+    Attributes:
+        vienna: by division (``"26.04"``), each mark once a division, in the order of the codes.
+        years: by year, in order.
+        attributes: by name and value, the most frequent first, at most `FACET_VALUES` a name.
+    """
+
+    vienna: Mapping[str, int]
+    years: Mapping[int, int]
+    attributes: Mapping[str, Mapping[str, int]]
+
+
+LIVING = Condition("SELECT number FROM marks WHERE removed = 0")
+REMOVED = Condition("SELECT number FROM marks WHERE removed = 1")
+"""Few, and found by an index of their own: leaving these out is faster than keeping the living."""
+
+
+def conditions(filter: Filter) -> list[Condition]:
+    """The conditions of a filter, without the one for living marks.
+
+    Raises:
+        UsageError: a Vienna code that is none, or years that are no range.
+    """
+    found = [_vienna(filter.vienna)] if filter.vienna else []
+    if filter.years is not None:
+        first, last = filter.years
+        if not 0 <= first <= last <= LAST_YEAR:
+            raise UsageError(f"the years {first}-{last} are no range: write e.g. 1998-2004")
+        found.append(Condition("SELECT number FROM marks WHERE year BETWEEN ? AND ?", (first, last)))
+    for name, value in filter.attributes.items():
+        sql = "SELECT number FROM attributes WHERE name = CAST(? AS TEXT) AND value = CAST(? AS TEXT)"
+        found.append(Condition(sql, (bindable(name), bindable(value))))
+    return found
+
+
+def count_facets(db: Connection, filter: Filter) -> Facets:
+    """Count the living marks that satisfy the filter by Vienna division, year and attribute."""
+    needed = conditions(filter)
+    living = f"number NOT IN ({REMOVED.sql})"
+    within = " AND ".join([living, *(f"number IN ({condition.sql})" for condition in needed)])
+    parameters = [value for condition in needed for value in condition.parameters]
+    vienna = db.execute(
+        "SELECT division, COUNT(*) FROM (SELECT DISTINCT number, substr(code, 1, 5) AS division FROM vienna"
+        f" WHERE {within}) GROUP BY division ORDER BY division",
+        parameters,
+    )
+    years = db.execute(
+        f"SELECT year, COUNT(*) FROM marks WHERE year IS NOT NULL AND {within} GROUP BY year", parameters
+    )
+    attributes = db.execute(
+        f"SELECT name, value, COUNT(*) AS marks FROM attributes WHERE {within}"
+        " GROUP BY name, value ORDER BY name, marks DESC, value",
+        parameters,
+    )
+    names = groupby(attributes, key=lambda row: str(row[0]))
+    return Facets(
+        vienna=dict(vienna.fetchall()),
+        years=dict(years.fetchall()),
+        attributes={name: {v: n for _, v, n in list(rows)[:FACET_VALUES]} for name, rows in names},
+    )
+
+
+def _vienna(prefixes: tuple[str, ...]) -> Condition:
+    """Codes that equal a prefix or go on with a dot: an index range, since "/" follows "." in ASCII."""
+    parts, parameters = [], []
+    for prefix in prefixes:
+        if not is_code(prefix.strip()):
+            raise UsageError(f"'{prefix}' is no Vienna code: write e.g. 26, 26.04 or 26.04.01")
+        code = canonical_code(prefix)
+        parts += [
+            "SELECT number FROM vienna WHERE code = ?",
+            "SELECT number FROM vienna WHERE code >= ? AND code < ?",
+        ]
+        parameters += [code, f"{code}.", f"{code}/"]
+    return Condition(" UNION ALL ".join(parts), tuple(parameters))

@@ -1,0 +1,117 @@
+"""Files survive crashes, and damage is noticed."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+
+from marklens.core.artifacts import (
+    load_arrays,
+    read_json,
+    require_disk_space,
+    save_arrays,
+    sha256,
+    write_atomic,
+    write_json,
+    write_text,
+)
+from marklens.core.errors import ArtifactError, DiskSpaceError
+
+
+def test_an_error_while_writing_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    write_text(path, "old")
+
+    def write(temporary: Path) -> None:
+        temporary.write_text("half a new")
+        raise RuntimeError("crash")
+
+    with pytest.raises(RuntimeError, match="crash"):
+        write_atomic(path, write)
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["a.json"]
+
+
+def test_a_kill_while_writing_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    write_text(path, "old")
+    script = f"""
+import os, signal
+from pathlib import Path
+from marklens.core.artifacts import write_atomic
+def write(temporary):
+    temporary.write_text("half a new")
+    os.kill(os.getpid(), signal.SIGKILL)
+write_atomic(Path({str(path)!r}), write)
+"""
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == -9
+    assert path.read_text() == "old"
+
+
+def test_folders_are_made_and_text_is_utf8(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "er" / "a.txt"
+    write_text(path, "Müller™")
+    assert path.read_bytes() == "Müller™".encode()
+    assert os.listdir(path.parent) == ["a.txt"]
+
+
+def test_json_round_trip_is_stable(tmp_path: Path) -> None:
+    document = {"b": [1, 2.5, None], "a": {"ü": True}}
+    write_json(tmp_path / "a.json", document)
+    assert read_json(tmp_path / "a.json") == document
+    assert (tmp_path / "a.json").read_text(encoding="utf-8").index('"a"') < 5
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe{}"])
+def test_damaged_json(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.json").write_bytes(content)
+    with pytest.raises(ArtifactError, match="damaged"):
+        read_json(tmp_path / "a.json")
+
+
+def test_missing_files(tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match="missing"):
+        read_json(tmp_path / "a.json")
+    with pytest.raises(ArtifactError, match="missing"):
+        load_arrays(tmp_path / "a.safetensors")
+
+
+KINDS = st.sampled_from([np.float32, np.float16, np.uint8, np.int8, np.int64])
+
+
+@given(KINDS.flatmap(lambda kind: arrays(kind, array_shapes(min_dims=1, max_dims=3, max_side=5))))
+def test_arrays_come_back_bit_for_bit(tmp_path_factory: pytest.TempPathFactory, array: np.ndarray) -> None:
+    path = tmp_path_factory.getbasetemp() / "a.safetensors"
+    save_arrays(path, {"x": array, "turned": array.T}, {"note": "ü"})
+    loaded, metadata = load_arrays(path)
+    assert metadata == {"note": "ü"}
+    for name, expected in (("x", array), ("turned", array.T)):
+        assert (loaded[name].dtype, loaded[name].shape) == (expected.dtype, expected.shape)
+        assert loaded[name].tobytes() == np.ascontiguousarray(expected).tobytes()
+
+
+@pytest.mark.parametrize("keep", [0, 4, 20, 80])
+def test_damaged_arrays(tmp_path: Path, keep: int) -> None:
+    path = tmp_path / "a.safetensors"
+    save_arrays(path, {"x": np.arange(100)})
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(ArtifactError, match="damaged"):
+        load_arrays(path)
+
+
+def test_sha256_of_a_known_text(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"abc")  # FIPS 180-2, appendix B.1
+    assert sha256(tmp_path / "a") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_disk_space(tmp_path: Path) -> None:
+    require_disk_space(tmp_path / "not" / "yet" / "there", 1, "a test")
+    with pytest.raises(DiskSpaceError, match=r"a test needs about 1000000000\.0 GB .* are free: make room"):
+        require_disk_space(tmp_path / "not" / "yet" / "there", 10**18, "a test")
+    assert not (tmp_path / "not").exists()

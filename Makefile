@@ -38,6 +38,7 @@ lint: $(VENV)/.dev   ## style, types, floors of the house, spelling
 	$(BIN)/codespell
 
 docs: $(VENV)/.dev   ## build the documentation site into site/
+	$(BIN)/python docs/reference.py
 	$(BIN)/mkdocs build --strict
 
 bench: $(VENV)/.dev  ## throughput of every stage on this machine

@@ -59,7 +59,7 @@ class BuildSettings(_Section):
     workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=0, description="0: in this process")
     chunk: int = Field(256, ge=1, description="marks written at a time: what a crash can cost")
     graph_threads: int = Field(0, ge=0, description="0: every core; 1: the same graph every time")
-    timeout: float = Field(120.0, gt=0, description="seconds after which a group of pictures counts as hung")
+    timeout: float = Field(120.0, gt=0, description="seconds after which a picture counts as hung")
 
 
 class SearchSettings(_Section):

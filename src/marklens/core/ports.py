@@ -57,19 +57,24 @@ class VectorStore(Protocol):
     Similarity is the inner product of unit vectors, higher is better.
     """
 
+    dims: int
+
     def __len__(self) -> int: ...
 
     def add(self, ids: Ids, vectors: Vectors) -> None:
         """Add vectors (n, dims) under ids (n,)."""
         ...
 
-    def search(self, queries: Vectors, k: int, allowed: Bools | None = None) -> tuple[Vectors, Ids]:
+    def search(
+        self, queries: Vectors, k: int, allowed: Bools | None = None, *, exact: bool = False
+    ) -> tuple[Vectors, Ids]:
         """Find the k most similar vectors of each query.
 
         Args:
             queries: float32 (q, dims), unit length.
             k: how many to return for each query.
             allowed: bool (marks,), True for each mark number that may be returned; None allows all.
+            exact: compare with every vector instead of searching a graph.
 
         Returns:
             similarities float32 (q, k), best first, and view ids int64 (q, k); places that could not be

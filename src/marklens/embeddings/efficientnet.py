@@ -90,7 +90,7 @@ def export_onnx(model: "torch.nn.Module", out: Path, check: Pixels) -> float:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the exporter warns of its own deprecation
             torch.onnx.export(
-                _exportable(model), (example,), str(temporary), dynamo=False, opset_version=17,
+                _exportable(_with_fixed_padding(model)), (example,), str(temporary), dynamo=False, opset_version=17,
                 input_names=["pixels"], output_names=["pooled", "patches"],
                 dynamic_axes={name: {0: "n"} for name in ("pixels", "pooled", "patches")},
             )  # fmt: skip
@@ -133,6 +133,46 @@ def _exportable(model: "torch.nn.Module") -> "torch.nn.Module":
             return features.mean((2, 3)), patches
 
     return Describer().eval()
+
+
+def _with_fixed_padding(model: "torch.nn.Module") -> "torch.nn.Module":
+    """A copy whose convolutions with TensorFlow's "same" padding pad by constants.
+
+    "Same" is computed from the size of the input at run time. The size of a view never changes, and ONNX
+    Runtime fuses a constant padding into the convolution: a quarter of the time of the whole network.
+    """
+    import copy
+
+    import torch
+
+    fixed: Any = copy.deepcopy(model)
+    same = {name: part for name, part in fixed.named_modules() if type(part).__name__ == "Conv2dSame"}
+    sizes: dict[str, tuple[torch.Size, torch.Size]] = {}
+    for name, part in same.items():
+        part.register_forward_hook(
+            lambda _, given, made, name=name: sizes.update({name: (given[0].shape[2:], made.shape[2:])})
+        )
+    with torch.inference_mode():
+        fixed.forward_features(torch.zeros(1, 3, VIEW_SIZE, VIEW_SIZE))
+    for name, conv in same.items():
+        padding: tuple[int, ...] = ()
+        for axis in (1, 0):  # ZeroPad2d wants left, right, top, bottom
+            given, made = sizes[name][0][axis], sizes[name][1][axis]
+            reach = (made - 1) * conv.stride[axis] + (conv.kernel_size[axis] - 1) * conv.dilation[axis] + 1
+            total = max(0, reach - given)
+            padding += (total // 2, total - total // 2)
+        plain = torch.nn.Conv2d(
+            conv.in_channels, conv.out_channels, conv.kernel_size, conv.stride, 0, conv.dilation, conv.groups,
+            bias=conv.bias is not None,
+        )  # fmt: skip
+        plain.load_state_dict(conv.state_dict())
+        parent, _, attribute = name.rpartition(".")
+        setattr(
+            fixed.get_submodule(parent),
+            attribute,
+            torch.nn.Sequential(torch.nn.ZeroPad2d(cast(Any, padding)), plain),
+        )
+    return cast("torch.nn.Module", fixed.eval())
 
 
 def _import_timm() -> Any:

@@ -25,8 +25,8 @@ from marklens.settings import Settings, load_settings
 ROWS: dict[str, dict[str, dict[str, Any]]] = {
     "raw": {"views": {"trim": False, "figurative": False}, "pca": {"whitening": 0.0}},
     "trim": {"views": {"trim": True, "figurative": False}, "pca": {"whitening": 0.0}},
-    "whitening": {"views": {"trim": True, "figurative": False}, "pca": {"whitening": 0.5}},
-    "views": {"views": {"trim": True, "figurative": True}, "pca": {"whitening": 0.5}},
+    "whitening": {"views": {"trim": True, "figurative": False}, "pca": {"whitening": 0.75}},
+    "views": {"views": {"trim": True, "figurative": True}, "pca": {"whitening": 0.75}},
 }
 FOLDERS = {"raw": "raw", "trim": "trim", "whitening": "trim", "views": "views"}
 """Rows that differ in the reduction only share their chunks."""

@@ -61,7 +61,7 @@ def quick_settings(**views: object) -> Settings:
     """Settings for small indexes: in this process, small chunks, a graph that is the same every time."""
     return load_settings(
         build={"workers": 0, "chunk": 8, "graph_threads": 1},
-        pca={"dims": 16, "sample": 1000},
+        pca={"dims": 16, "sample": 1000, "own_from": 0},
         model={"batch_size": 8},
         views=views,
     )

@@ -49,7 +49,8 @@ class PcaSettings(_Section):
     """The reduction of the vectors."""
 
     dims: int = Field(512, ge=2, description="dimensions kept")
-    whitening: float = Field(0.5, ge=0, le=1, description="0 plain PCA, 0.5 soft, 1 full whitening")
+    whitening: float = Field(0.75, ge=0, le=1, description="0 plain PCA, 1 full whitening")
+    own_from: int = Field(10_000, ge=0, description="views from which a reduction of its own is fitted")
     sample: int = Field(100_000, ge=1000, description="views to fit on, spread over the whole dataset")
 
 

@@ -90,7 +90,8 @@ def export_onnx(model: "torch.nn.Module", out: Path, check: Pixels) -> float:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the exporter warns of its own deprecation
             torch.onnx.export(
-                _exportable(_with_fixed_padding(model)), (example,), str(temporary), dynamo=False, opset_version=17,
+                _exportable(_with_fixed_padding(model)), (example,), str(temporary),
+                dynamo=False, opset_version=17,
                 input_names=["pixels"], output_names=["pooled", "patches"],
                 dynamic_axes={name: {0: "n"} for name in ("pixels", "pooled", "patches")},
             )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from marklens.core.artifacts import load_arrays, save_arrays
 from marklens.core.errors import ArtifactError
 from marklens.core.types import Vectors
 
+BUNDLED_PCA = "lite0-imagenet.pca.safetensors"
 MIN_VARIANCE_SHARE = 1e-9
 """Of the vectors' mean squared length; below lies the rounding of float32, which whitening would blow up."""
 
@@ -25,8 +27,8 @@ class PcaReducer:
         components: float32 (dims_out, dims_in), orthonormal rows, largest variance first.
         deviations: float32 (dims_out,), the standard deviation along each component.
         whitening: power of the deviation that each component is divided by: 0 leaves plain PCA, 1 is full
-            whitening, 0.5 the soft whitening that measured best (Jégou & Chum 2012 show why whitening helps:
-            it undoes the over-counting of patterns that occur together).
+            whitening (Jégou & Chum 2012 show why whitening helps: it undoes the over-counting of patterns
+            that occur together).
     """
 
     mean: npt.NDArray[np.float32]
@@ -67,6 +69,19 @@ class PcaReducer:
             return PcaReducer(mean, components, deviations, float(metadata["whitening"]))
         except (KeyError, ValueError, TypeError) as error:
             raise ArtifactError(f"{path} holds no PCA: build the index again") from error
+
+
+def bundled_reducer(model_hash: str, dims: int, whitening: float) -> PcaReducer | None:
+    """The reduction that ships with the bundled network, fitted on logos (docs/model-card.md).
+
+    Returns:
+        the first `dims` components; None where the network is another or more components are wanted.
+    """
+    arrays, metadata = load_arrays(Path(str(files("marklens.embeddings") / "weights" / BUNDLED_PCA)))
+    if metadata["model"] != model_hash or dims > len(arrays["deviations"]):
+        return None
+    components, deviations = arrays["components"][:dims], arrays["deviations"][:dims]
+    return PcaReducer(arrays["mean"], components, deviations, whitening)
 
 
 def fit_pca(chunks: Iterable[Vectors], dims: int, whitening: float) -> PcaReducer:

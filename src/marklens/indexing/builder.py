@@ -98,7 +98,7 @@ def build_index(describer: Describer, dataset: Dataset, recipe: Recipe, options:
         for stale in folder.chunks_from(len(done.sources)):
             stale.unlink()
         written = write_errors(folder, len(done.sources), faults)
-        derived = derive(folder, len(done.sources), recipe.pca, None, options.threads, describer.progress)
+        derived = derive(folder, len(done.sources), recipe, None, options.threads, describer.progress)
         manifest = Manifest(
             recipe=recipe,
             dataset=scope,

@@ -5,17 +5,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import Any
 
 import numpy as np
+from loguru import logger
 
 from marklens.core.artifacts import write_text
 from marklens.core.errors import ArtifactError
 from marklens.core.ports import Progress
 from marklens.core.types import Fault, Vectors
-from marklens.embeddings.pca_reducer import PcaReducer, fit_pca
+from marklens.embeddings.pca_reducer import PcaReducer, bundled_reducer, fit_pca
 from marklens.indexing.chunks import Chunk, load_chunk
-from marklens.indexing.folder import IndexFolder
+from marklens.indexing.folder import IndexFolder, Recipe
 from marklens.retrieval.catalog import Catalog, Entry
 from marklens.retrieval.vector_store import create_store
 
@@ -36,7 +36,7 @@ class Derived:
 def derive(
     folder: IndexFolder,
     chunks: int,
-    pca: Mapping[str, Any],
+    recipe: Recipe,
     reducer: PcaReducer | None,
     threads: int,
     progress: Progress,
@@ -46,8 +46,8 @@ def derive(
     Args:
         folder: the index.
         chunks: how many chunks belong to it.
-        pca: dims, whitening and sample of the reduction.
-        reducer: an already fitted reduction to keep, or None to fit one.
+        recipe: what the reduction shall be.
+        reducer: an already fitted reduction to keep, or None to choose one.
         threads: for the graph; 1 makes it the same every time, 0 takes every core.
         progress: hears how far it is.
 
@@ -56,11 +56,7 @@ def derive(
     """
     paths, seconds = folder.chunks(chunks), {}
     started = perf_counter()
-    if reducer is None:
-        progress.start("reduce", chunks)
-        reducer = fit_pca(
-            _sample(paths, int(pca["sample"]), progress), int(pca["dims"]), float(pca["whitening"])
-        )
+    reducer = reducer or _reducer(paths, recipe, progress)
     reducer.save(folder.pca)
     seconds["pca"] = perf_counter() - started
 
@@ -117,11 +113,23 @@ def _load(paths: Sequence[Path], progress: Progress) -> Iterator[Chunk]:
         progress.advance(1)
 
 
-def _sample(paths: Sequence[Path], sample: int, progress: Progress) -> Iterator[Vectors]:
-    """Views spread evenly over all chunks, about `sample` of them."""
-    total = sum(len(chunk.owners) for chunk in map(load_chunk, paths))
+def _reducer(paths: Sequence[Path], recipe: Recipe, progress: Progress) -> PcaReducer:
+    """Fit a reduction, or take the bundled one where there are too few views to fit a good one."""
+    progress.start("reduce", 2 * len(paths))
+    total = sum(len(chunk.owners) for chunk in _load(paths, progress))
     if not total:
         raise ArtifactError("not one picture could be used: see errors.jsonl for the reasons")
+    dims, whitening = int(recipe.pca["dims"]), float(recipe.pca["whitening"])
+    if total < int(recipe.pca["own_from"]):
+        bundled = bundled_reducer(str(recipe.model["hash"]), dims, whitening)
+        if bundled is not None:
+            logger.info("{} views are few: the bundled reduction is used", total)
+            return bundled
+    return fit_pca(_sample(paths, total, int(recipe.pca["sample"]), progress), dims, whitening)
+
+
+def _sample(paths: Sequence[Path], total: int, sample: int, progress: Progress) -> Iterator[Vectors]:
+    """Views spread evenly over all chunks, about `sample` of `total`."""
     step, position = max(1.0, total / sample), 0
     for chunk in _load(paths, progress):
         rows = np.arange(position, position + len(chunk.owners))

@@ -75,7 +75,7 @@ class Recipe:
     Attributes:
         preprocessing: `ViewOptions.record()`.
         model: hash, dims and file name of the network.
-        pca: dims, whitening and sample of the reduction.
+        pca: dims, whitening, sample and own_from of the reduction.
     """
 
     preprocessing: Mapping[str, Any]

@@ -107,7 +107,7 @@ def compact(folder: IndexFolder, threads: int, progress: Progress) -> Manifest:
             if any(mark.id in removed for mark in chunk.marks):
                 chunk.without(removed).save(path)
         reducer = PcaReducer.load(folder.pca) if folder.pca.is_file() else None
-        derived = derive(folder, manifest.chunks, manifest.recipe.pca, reducer, threads, progress)
+        derived = derive(folder, manifest.chunks, manifest.recipe, reducer, threads, progress)
         manifest = replace(
             manifest,
             counts=counts(folder, [], derived.views, manifest.counts["faults"]),

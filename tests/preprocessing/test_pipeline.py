@@ -3,7 +3,7 @@
 import hashlib
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import cv2
 import numpy as np
@@ -14,7 +14,7 @@ from marklens.core.errors import PictureError
 from marklens.core.types import Bools, Pixels, TextRegion, View, ViewKind
 from marklens.preprocessing.image_normalizer import find_ground, find_ink
 from marklens.preprocessing.mask_store import decode_mask, encode_mask
-from marklens.preprocessing.pipeline import ViewMaker, ViewOptions
+from marklens.preprocessing.pipeline import PREPROCESSING_VERSION, ViewMaker, ViewOptions
 from marklens.preprocessing.text_detector import NoDetector, create_text_detector
 
 
@@ -213,12 +213,9 @@ def test_the_real_detector_and_the_same_bytes_in_every_process() -> None:
     assert other == ["2", digest]
 
 
-def test_options_have_a_fingerprint() -> None:
-    options = ViewOptions()
-    assert options.fingerprint() == ViewOptions().fingerprint()
-    assert options.fingerprint() != replace(options, margin=8).fingerprint()
-    assert options.record()["detector"] == "ppocr"
-    assert options.record()["version"] == 2
+def test_an_index_remembers_options_and_version() -> None:
+    assert ViewOptions().record() == {**asdict(ViewOptions()), "version": PREPROCESSING_VERSION}
+    assert ViewOptions().record() != replace(ViewOptions(), margin=8).record()
 
 
 def test_no_detector() -> None:

@@ -15,7 +15,7 @@ import typer
 
 from benchmarks.reporting import report
 from marklens import assembly
-from marklens.cli.evaluate import measure
+from marklens.cli.evaluate import ask_groups, measure
 from marklens.cli.logs import configure_logs
 from marklens.cli.progress import shown_progress
 from marklens.core.resources import graceful_stop
@@ -55,8 +55,8 @@ def _measure(
         with graceful_stop() as stop:
             assembly.build(index, open_dataset(dataset), settings, limit, progress, stop)
         engine = assembly.open_engine(index, settings)
-        groups = dataset / f"groups_{split}.json"
-        evaluation, _ = measure(engine, groups, "default", depth + 1, progress)
+        asked = ask_groups(engine, dataset / f"groups_{split}.json", "default")
+        evaluation = measure(engine, asked, depth + 1, progress)
     means = evaluation.means
     return {
         "row": name,

@@ -1,6 +1,7 @@
 """`marklens evaluate`: how good is an index at finding what belongs together?"""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,8 +22,12 @@ if TYPE_CHECKING:
 def evaluate(
     index: IndexOption,
     groups: Annotated[
-        Path, typer.Option(help='JSON: {"group": ["file", …]}; files of a group ought to find each other.')
-    ],
+        Path | None,
+        typer.Option(help='JSON: {"group": ["file", …]}: files that ought to find each other.'),
+    ] = None,
+    pairs: Annotated[
+        Path | None, typer.Option(help="similar_pairs.json of 'marklens dataset pairs', instead of groups.")
+    ] = None,
     protocol: Annotated[
         str, typer.Option(help="default: the query leaves its ranking; metu: it stays and is relevant too.")
     ] = "default",
@@ -43,35 +48,70 @@ def evaluate(
 
     if protocol not in ("default", "metu"):
         raise UsageError(f"no protocol '{protocol}': choose default or metu")
+    if (groups is None) == (pairs is None):
+        raise UsageError("give --groups or --pairs: which files ought to find each other")
+    if pairs is not None and protocol == "metu":
+        raise UsageError("--protocol metu is for --groups: in a pair the query is not its own partner")
     engine = open_engine(index, load_settings())
     with shown_progress() as progress:
-        evaluation, faults = measure(engine, groups, protocol, _depth(depth, engine), progress)  # type: ignore[arg-type]
+        asked = _asked(engine, groups, pairs, protocol)  # type: ignore[arg-type]
+        evaluation = measure(engine, asked, _depth(depth, engine), progress)
     if as_json:
         print_json(evaluation.to_json())
     else:
-        _print(evaluation, faults)
+        _print(evaluation, asked.faults)
 
 
-def measure(
-    engine: "Engine", groups: Path, protocol: "Protocol", depth: int, progress: "Progress"
-) -> tuple["Evaluation", str]:
-    """Evaluate an opened index; also return one line about the groups' faults."""
-    from marklens.evaluation.evaluator import evaluate as run
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What an evaluation asks.
+
+    Attributes:
+        queries: with their right answers.
+        faults: what was left out, in one line.
+        config: for the report.
+    """
+
+    queries: "Sequence[Query]"
+    faults: str
+    config: "Mapping[str, Any]"
+
+
+def ask_groups(engine: "Engine", groups: Path, protocol: "Protocol") -> Asked:
+    """The queries of a groups file."""
     from marklens.evaluation.protocols import group_queries, read_groups
     from marklens.evaluation.report import faults_line
 
     files = engine.catalog.files()
     known = read_groups(groups, files)
-    queries = group_queries(known, files, protocol)
-    progress.start("evaluate", len(queries))
-    config: dict[str, Any] = {
-        "protocol": protocol,
-        "depth": "all" if depth >= len(files) else depth,
-        "groups": len(known.members),
+    config = {"protocol": protocol, "groups": len(known.members)}
+    return Asked(group_queries(known, files, protocol), faults_line(known.faults), config)
+
+
+def measure(engine: "Engine", asked: Asked, depth: int, progress: "Progress") -> "Evaluation":
+    """Evaluate an opened index."""
+    from marklens.evaluation.evaluator import evaluate as run
+
+    gallery = engine.catalog.counts().marks
+    progress.start("evaluate", len(asked.queries))
+    config = {
+        **asked.config,
+        "depth": "all" if depth >= gallery else depth,
         "queries": "stored vectors",
         **engine.recipe,
     }
-    return run(queries, _ranker(engine, depth, progress), len(files), config), faults_line(known.faults)
+    return run(asked.queries, _ranker(engine, depth, progress), gallery, config)
+
+
+def _asked(engine: "Engine", groups: Path | None, pairs: Path | None, protocol: "Protocol") -> Asked:
+    from marklens.evaluation.protocols import read_pairs
+    from marklens.evaluation.report import faults_line
+
+    if groups is not None:
+        return ask_groups(engine, groups, protocol)
+    assert pairs is not None  # the command checked that one of them is given
+    queries, faults = read_pairs(pairs, engine.catalog.files())
+    return Asked(queries, faults_line(faults), {"protocol": protocol, "pairs": str(pairs)})
 
 
 def _ranker(engine: "Engine", depth: int, progress: "Progress") -> Any:

@@ -21,7 +21,7 @@ TABLE_ENDINGS = frozenset({".csv", ".tsv"})
 LINES_ENDINGS = frozenset({".jsonl", ".ndjson"})
 MANIFEST_ENDINGS = TABLE_ENDINGS | LINES_ENDINGS
 
-_FILE_KEYS = ("file", "path", "image", "filename")
+_FILE_KEYS = ("path", "file", "image", "filename")
 _DELIMITERS = ",;\t|"
 _CHUNK = 1 << 20
 
@@ -29,8 +29,9 @@ _CHUNK = 1 << 20
 class ManifestDataset:
     """The marks that a CSV, TSV or JSONL manifest lists, in its order.
 
-    Columns: ``file`` (also ``path``, ``image``, ``filename``; required), ``id``, ``text``, ``vienna_codes``
-    (a list, or separated by ``;``, ``,`` or ``|``), ``year``; all others become attributes. Files are
+    Columns: ``file`` (also ``path``, ``image``, ``filename``; one is required), ``id``, ``text``,
+    ``vienna_codes`` (a list, or separated by ``;``, ``,`` or ``|``), ``year``; all others become attributes.
+    Where both stand there, ``path`` says where the picture is and ``file`` what it is called. Files are
     relative to the manifest's folder; absolute paths and ``..`` are allowed, for the manifest is the user's
     own. The encoding is UTF-8, with or without a byte-order mark, else Latin-1.
 
@@ -77,12 +78,14 @@ class ManifestDataset:
                 on_fault(Fault(item, "bad-line", "names no file"))
                 continue
             file, path = self._locate(entry[key].strip())
+            if key == "path" and isinstance(entry.get("file"), str):
+                file = entry["file"].strip()
             fault = _fault_of(item, file, path, files)
             if fault:
                 on_fault(fault)
                 continue
             files.add(path)
-            mark = _mark(item, file, path, entry, {*KNOWN_KEYS, key}, ids, on_fault)
+            mark = _mark(item, file, path, entry, {*KNOWN_KEYS, key, "file"}, ids, on_fault)
             if mark:
                 yield mark
 

@@ -1,7 +1,6 @@
 """What is asked: queries with the marks that ought to be found, made from a groups file."""
 
 import json
-import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from marklens.core.errors import UsageError
+from marklens.core.file_names import FileFinder
 from marklens.core.types import Fault
 
 Protocol = Literal["default", "metu"]
@@ -64,7 +64,7 @@ def read_groups(path: Path, files: Mapping[int, str]) -> Groups:
     Raises:
         UsageError: the file is missing or damaged, or no group has two marks of this gallery.
     """
-    document, find = _read_document(path), _finder(files)
+    document, find = _read_document(path), FileFinder(files).find
     members: dict[str, tuple[int, ...]] = {}
     faults: list[Fault] = []
     for group, names in document.items():
@@ -102,16 +102,55 @@ def group_queries(groups: Groups, files: Mapping[int, str], protocol: Protocol =
     ]
 
 
+def read_pairs(path: Path, files: Mapping[int, str]) -> tuple[list[Query], tuple[Fault, ...]]:
+    """Make every mark of a file of similar pairs a query whose partners are relevant.
+
+    Args:
+        path: ``{"pairs": [{"a": file, "b": file, …}, …]}``, as ``marklens dataset pairs`` writes it.
+        files: mark number to file name as on disk, for every mark of the gallery.
+
+    Returns:
+        the queries in the order of the marks, and what was left out.
+
+    Raises:
+        UsageError: the file is missing or damaged, or no pair has both marks in this gallery.
+    """
+    rows = _read_json(path, dict)
+    pairs = rows.get("pairs") if isinstance(rows, dict) else None
+    if not isinstance(pairs, list) or not all(_is_pair(row) for row in pairs):
+        raise UsageError(f'{path} must hold {{"pairs": [{{"a": file, "b": file}}, …]}}: make it again')
+    find, partners, faults = FileFinder(files).find, defaultdict[int, set[int]](set), list[Fault]()
+    for row in pairs:
+        ends = {name: find(name) for name in (row["a"], row["b"])}
+        faults += [
+            Fault(name, "ambiguous-file" if found else "unknown-file", "a pair names it")
+            for name, found in ends.items()
+            if len(found) != 1
+        ]
+        if [len(found) for found in ends.values()] == [1, 1]:
+            (first,), (second,) = ends.values()
+            partners[first].add(second)
+            partners[second].add(first)
+    if not partners:
+        raise UsageError(f"no pair of {path} has both marks in this index: name the files as in its dataset")
+    queries = [Query(files[number], frozenset(partners[number]), number) for number in sorted(partners)]
+    return queries, tuple(faults)
+
+
 def _read_document(path: Path) -> dict[str, list[str]]:
-    try:
-        document = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_unique)
-    except FileNotFoundError:
-        raise UsageError(f"{path} does not exist: give a JSON file of groups") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise UsageError(f"{path} cannot be read as JSON ({error}): mend it or make it again") from error
+    document = _read_json(path, _unique)
     if not isinstance(document, dict) or not all(map(_is_names, document.values())):
         raise UsageError(f'{path} must hold {{"group name": ["file", …], …}}: mend it or make it again')
     return document
+
+
+def _read_json(path: Path, make: Callable[[list[tuple[str, Any]]], Any]) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=make)
+    except FileNotFoundError:
+        raise UsageError(f"{path} does not exist: give a JSON file of groups or pairs") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise UsageError(f"{path} cannot be read as JSON ({error}): mend it or make it again") from error
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -123,32 +162,12 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return document
 
 
+def _is_pair(row: object) -> bool:
+    return isinstance(row, dict) and isinstance(row.get("a"), str) and isinstance(row.get("b"), str)
+
+
 def _is_names(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(name, str) for name in value)
-
-
-def _finder(files: Mapping[int, str]) -> Callable[[str], list[int]]:
-    """Return a function from a file name to the numbers of the marks that it may mean."""
-    by_path, by_name = defaultdict(list), defaultdict(list)
-    for number, file in files.items():
-        key = _fold(file)
-        by_path[key].append(number)
-        by_name[_bare(key)].append(number)
-
-    def find(file: str) -> list[int]:
-        key = _fold(file)
-        return by_path.get(key) or by_name.get(_bare(key), [])
-
-    return find
-
-
-def _fold(file: str) -> str:
-    """A file name whatever its case, its separators and the way its accents are composed."""
-    return unicodedata.normalize("NFC", file).casefold().replace("\\", "/").removeprefix("./")
-
-
-def _bare(key: str) -> str:
-    return key.rpartition("/")[2]
 
 
 def _look_up(

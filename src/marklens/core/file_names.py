@@ -1,0 +1,35 @@
+"""Find a file by how somebody else spelt its name."""
+
+import unicodedata
+from collections import defaultdict
+from collections.abc import Mapping
+
+
+def fold(file: str) -> str:
+    """A file name whatever its case, its separators and the way its accents are composed."""
+    return unicodedata.normalize("NFC", file).casefold().replace("\\", "/").removeprefix("./")
+
+
+class FileFinder:
+    """Looks file names up among numbered files: by their path, else by a bare name that only one bears.
+
+    Args:
+        files: number to file name as on disk.
+    """
+
+    def __init__(self, files: Mapping[int, str]) -> None:
+        self._by_path: defaultdict[str, list[int]] = defaultdict(list)
+        self._by_name: defaultdict[str, list[int]] = defaultdict(list)
+        for number, file in files.items():
+            key = fold(file)
+            self._by_path[key].append(number)
+            self._by_name[_bare(key)].append(number)
+
+    def find(self, file: str) -> list[int]:
+        """The numbers of the files that may be meant: none, one, or several."""
+        key = fold(file)
+        return self._by_path.get(key) or self._by_name.get(_bare(key), [])
+
+
+def _bare(key: str) -> str:
+    return key.rpartition("/")[2]

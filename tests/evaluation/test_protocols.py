@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from marklens.core.errors import UsageError
-from marklens.evaluation.protocols import Query, group_queries, read_groups
+from marklens.evaluation.protocols import Query, group_queries, read_groups, read_pairs
 
 FILES = {0: "A.PNG", 1: "b.png", 4: "sub/c.png", 5: "other/c.png", 6: "Café.png"}
 
@@ -79,3 +79,37 @@ def test_default_asks_for_the_others_and_metu_for_all(tmp_path: Path) -> None:
 def test_a_query_without_an_answer_is_refused() -> None:
     with pytest.raises(UsageError, match="no relevant"):
         Query("x", frozenset())
+
+
+def pairs_file(folder: Path, document: object) -> Path:
+    path = folder / "pairs.json"
+    path.write_text(json.dumps(document), encoding="utf-8")
+    return path
+
+
+def test_the_partners_of_a_mark_are_relevant(tmp_path: Path) -> None:
+    rows = [{"a": "a.png", "b": "B.png", "grade": "gold"}, {"a": "sub/c.png", "b": "A.PNG"}]
+    queries, faults = read_pairs(pairs_file(tmp_path, {"pairs": rows}), FILES)
+    assert queries == [
+        Query("A.PNG", frozenset({1, 4}), 0),
+        Query("b.png", frozenset({0}), 1),
+        Query("sub/c.png", frozenset({0}), 4),
+    ]
+    assert faults == ()
+
+
+def test_pairs_with_unknown_files_are_left_out(tmp_path: Path) -> None:
+    rows = [{"a": "a.png", "b": "gone.png"}, {"a": "c.png", "b": "a.png"}, {"a": "a.png", "b": "b.png"}]
+    queries, faults = read_pairs(pairs_file(tmp_path, {"pairs": rows}), FILES)
+    assert [query.own for query in queries] == [0, 1]
+    assert [(fault.item, fault.kind) for fault in faults] == [
+        ("gone.png", "unknown-file"),
+        ("c.png", "ambiguous-file"),
+    ]
+
+
+@pytest.mark.parametrize("document", [[], {}, {"pairs": {}}, {"pairs": [{"a": "x"}]}, {"pairs": []}])
+def test_a_damaged_pair_file_is_one_line(tmp_path: Path, document: object) -> None:
+    with pytest.raises(UsageError) as caught:
+        read_pairs(pairs_file(tmp_path, document), FILES)
+    assert "\n" not in str(caught.value)

@@ -152,10 +152,11 @@ def join(
         numbers = []
         for name in group:
             found = find(name)
-            if len(found) != 1:
+            if len(found) == 1:
+                numbers += found
+            else:
                 kind = "ambiguous-file" if found else "unknown-file"
                 on_fault(Fault(name, kind, "a group names it"))
-            numbers += found
         ends += [(numbers[0], other) for other in numbers[1:]]
     first, second = np.array(ends, np.int64).reshape(-1, 2).T
     links = sparse.coo_array((np.ones(len(ends), np.int8), (first, second)), (len(files), len(files)))

@@ -53,7 +53,8 @@ def test_a_border_that_disagrees_has_no_ground() -> None:
     ("color", "name"),
     [((255, 0, 0), "red"), ((255, 0, 30), "red"), ((255, 128, 0), "orange"), ((255, 255, 0), "yellow"),
      ((0, 160, 0), "green"), ((0, 255, 255), "cyan"), ((20, 60, 200), "blue"), ((140, 0, 255), "purple"),
-     ((255, 105, 180), "pink"), ((128, 128, 128), "gray"), ((10, 10, 10), "black"), ((245, 245, 245), "white")],
+     ((255, 105, 180), "pink"), ((128, 128, 128), "gray"), ((10, 10, 10), "black"),
+     ((245, 245, 245), "white")],
 )  # fmt: skip
 def test_grounds_have_the_names_people_give_them(color: tuple[int, int, int], name: str) -> None:
     rows = table()

@@ -38,10 +38,10 @@ def test_equal_files_and_near_looks() -> None:
                 (1, 0b0, sure),  # 0
                 (2, 0b1111, sure),  # 1: near 0
                 (1, 0b0, sure),  # 2: the file of 0
-                (3, 1 << 40, sure),  # 3: alone
+                (3, 0xFF << 40, sure),  # 3: alone
                 (0, 0, sure),  # 4: unreadable, in no group
-                (4, 1 << 50, sure),  # 5
-                (4, 1 << 50, sure),  # 6: the file of 5, and nothing near that is another file
+                (4, 0xFF << 50, sure),  # 5
+                (4, 0xFF << 50, sure),  # 6: the file of 5, and nothing near that is another file
                 (5, 0b11111, sure - 1),  # 7: too plain, though near 1
             ]
         )
@@ -63,7 +63,7 @@ def test_the_finer_look_must_agree_too() -> None:
 
 
 def test_the_largest_group_comes_first() -> None:
-    rows = table([(1, 1 << 10, 63), (2, 1 << 40, 63), (2, 1 << 40, 63), (1, 1 << 10, 63), (2, 1 << 40, 63)])
+    rows = table([(1, 0, 63), (2, 255, 63), (2, 255, 63), (1, 0, 63), (2, 255, 63)])
     assert [group.places for group in find_duplicates(rows).groups] == [(1, 2, 4), (0, 3)]
 
 

@@ -58,7 +58,8 @@ def test_a_turn_by_exif_counts(tmp_path: Path) -> None:
 
 
 def test_svg_has_a_shape_but_no_size(tmp_path: Path) -> None:
-    drawing = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 90 90"><rect x="9" y="9" width="60" height="30"/></svg>'
+    box = '<rect x="9" y="9" width="60" height="30"/>'
+    drawing = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 90 90">{box}</svg>'
     (tmp_path / "a.svg").write_text(drawing)
     row = row_of(tmp_path / "a.svg")
     assert FORMAT_NAMES[int(str(row["format"]))] == "SVG"

@@ -57,7 +57,7 @@ def test_four_bits_are_found_wherever_they_are(bits: tuple[int, ...]) -> None:
 
 
 def test_a_chain_is_one_group() -> None:
-    coarse = np.array([0b0, 0b1111, 0b1111_1111, 1 << 40], np.uint64)
+    coarse = np.array([0b0, 0b1111, 0b1111_1111, 0xFF << 40], np.uint64)
     fine = np.zeros((4, 1), np.uint64)
     assert group_near(coarse, fine, 4, 0).tolist() == [0, 0, 0, 3]
 

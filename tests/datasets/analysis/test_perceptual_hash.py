@@ -3,11 +3,11 @@
 import cv2
 import numpy as np
 import pytest
+from tests.small_index import draw_mark
 
 from marklens.core.types import Pixels
 from marklens.datasets.analysis.duplicates import FINE_DISTANCE, NEAR_DISTANCE
 from marklens.datasets.analysis.perceptual_hash import Look, look_at
-from tests.small_index import draw_mark
 
 
 def distances(left: Look, right: Look) -> tuple[int, int]:

@@ -1,0 +1,16 @@
+"""Files are found whatever the spelling of their names."""
+
+from marklens.core.file_names import FileFinder, fold
+
+
+def test_case_accents_and_separators_do_not_matter() -> None:
+    assert fold("A\\Cafe\u0301.PNG") == fold("a/café.png") == "a/café.png"
+    assert fold("./x.png") == "x.png"
+
+
+def test_a_path_beats_a_bare_name_and_a_bare_name_may_be_ambiguous() -> None:
+    finder = FileFinder({1: "a/x.png", 2: "b/X.png", 3: "y.png"})
+    assert finder.find("B/x.PNG") == [2]
+    assert finder.find("x.png") == [1, 2]
+    assert finder.find("elsewhere/y.png") == [3]
+    assert finder.find("z.png") == []

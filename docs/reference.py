@@ -1,4 +1,4 @@
-"""Writes the pages that follow from the code: commands.md from --help, settings.md from the settings.
+"""Writes the pages that follow from others: commands.md, settings.md, and index.md from the README.
 
 python docs/reference.py
 """
@@ -13,6 +13,12 @@ from pydantic.fields import FieldInfo
 from marklens.settings import Settings
 
 HERE = Path(__file__).parent
+
+
+def index_page() -> str:
+    """The README as the site's first page: its links start from docs/."""
+    text = (HERE.parent / "README.md").read_text(encoding="utf-8").replace("](docs/", "](")
+    return text.replace("[CONTRIBUTING](CONTRIBUTING.md)", "CONTRIBUTING")
 
 
 def commands_page() -> str:
@@ -45,7 +51,7 @@ def _row(section: str, name: str, field: FieldInfo) -> str:
     return f"| `MARKLENS_{section.upper()}__{name.upper()}` | {default} | {field.description} |"
 
 
-PAGES = {"commands.md": commands_page, "settings.md": settings_page}
+PAGES = {"index.md": index_page, "commands.md": commands_page, "settings.md": settings_page}
 
 if __name__ == "__main__":
     for file, page in PAGES.items():

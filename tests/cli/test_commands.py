@@ -156,6 +156,7 @@ def test_the_life_of_an_index(call: Call, tmp_path: Path) -> None:
         (["search", "MARK"], 2, "--index"),
         (["index", "build", "nowhere", "--index", "new"], 2, "nowhere"),
         (["index", "build", "MARKS", "--index", "new", "--store", "redis"], 2, "faiss"),
+        (["index", "build", "MARKS", "--index", "BAD", "--workers", "0"], 2, "no folder"),
         (["index", "remove", "nobody", "--index", "INDEX"], 2, "nobody"),
         (["evaluate", "--index", "INDEX", "--groups", "none.json"], 2, "none.json"),
         (["evaluate", "--index", "INDEX", "--groups", "BAD", "--depth", "deep"], 2, "--depth"),
@@ -218,3 +219,15 @@ def test_help_teaches_and_loads_nothing_heavy() -> None:
     assert done.returncode == 0, done.stderr
     for command in ("search", "evaluate", "demo", "export", "dataset", "index"):
         assert command in done.stdout
+
+
+def test_an_index_built_from_a_relative_path_works_from_anywhere(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw_marks(tmp_path / "marks", 3)
+    assert call("index", "build", "marks", "--index", "index", "--workers", 0)[0] == 0
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    again = document(call, "index", "build", "../marks", "--index", "../index", "--workers", 0)
+    assert again["changed"] is False
+    assert document(call, "index", "verify", "--index", "../index")["passed"]

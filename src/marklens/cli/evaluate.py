@@ -53,9 +53,10 @@ def evaluate(
     if pairs is not None and protocol == "metu":
         raise UsageError("--protocol metu is for --groups: in a pair the query is not its own partner")
     engine = open_engine(index, load_settings())
+    candidates = _depth(depth, engine)
     with shown_progress() as progress:
         asked = _asked(engine, groups, pairs, protocol)  # type: ignore[arg-type]
-        evaluation = measure(engine, asked, _depth(depth, engine), progress)
+        evaluation = measure(engine, asked, candidates, progress)
     if as_json:
         print_json(evaluation.to_json())
     else:

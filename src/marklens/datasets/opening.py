@@ -1,5 +1,6 @@
 """Open a dataset by looking at what is there."""
 
+import os
 from pathlib import Path
 
 from marklens.core.errors import DatasetError, UsageError
@@ -23,6 +24,7 @@ def open_dataset(path: Path) -> Dataset:
     """
     if not path.exists():
         raise UsageError(f"{path} does not exist: give an L3D folder, a folder of pictures or a manifest")
+    path = Path(os.path.abspath(path))  # an index remembers where its pictures are, wherever it is asked from
     if path.is_file():
         if path.suffix.lower() in MANIFEST_ENDINGS:
             return ManifestDataset(path)

@@ -207,6 +207,8 @@ class FolderLock:
     def __enter__(self) -> None:
         import fcntl
 
+        if self._folder.root.exists() and not self._folder.root.is_dir():
+            raise UsageError(f"{self._folder.root} is no folder: name one for the index")
         self._folder.root.mkdir(parents=True, exist_ok=True)
         self._handle = os.open(self._folder.lock, os.O_CREAT | os.O_RDWR)
         try:

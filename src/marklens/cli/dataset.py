@@ -41,7 +41,7 @@ def import_icons(
     """
     from dataclasses import asdict
 
-    from marklens.datasets.icon_packs import import_icons as run
+    from marklens.datasets.icons.importing import import_icons as run
 
     if which not in ("logos", "all"):
         raise UsageError(f"--which takes logos or all, not '{which}'")

@@ -12,7 +12,7 @@ from typing import Any
 
 from marklens.core.artifacts import write_text
 from marklens.core.errors import MissingExtraError
-from marklens.datasets.brand_names import brand_of
+from marklens.datasets.icons.brand_names import brand_of
 
 _FONT_AWESOME_LICENSE = "CC-BY-4.0"
 _SIMPLE_ICONS_LICENSE = "CC0-1.0"

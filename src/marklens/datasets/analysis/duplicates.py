@@ -22,8 +22,8 @@ NEAR_DISTANCE = 4
 FINE_DISTANCE = 20
 """Fine bits, of 255, in which they may differ besides: this tells words apart that differ in one letter. Of
 16,000 real logos, 87 % of the pairs within 4 coarse bits pass, nearly all one drawing in another ink, size or
-margin; of 3,300 such pairs of different words 2 %. What is missed: of 52,000 icons shrunk to 60 to 100 %, some
-made grey, and compressed anew, 80 % are found to be the copies they are."""
+margin; of 3,300 such pairs of different words 2 %. Of 52,000 icons shrunk to 60 to 100 %, some made grey, and
+compressed anew, 80 % are found to be the copies they are."""
 SURE_BITS = 20
 """A look with fewer sure bits is too plain to compare: bars, crosses and squares would all be duplicates."""
 

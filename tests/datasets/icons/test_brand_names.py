@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marklens.datasets.brand_names import LOGO_PACKS, TRUE_PACKS, brand_of, hand_of, title_of
-from marklens.datasets.brand_split import split_of
+from marklens.datasets.icons.brand_names import LOGO_PACKS, TRUE_PACKS, brand_of, hand_of, title_of
+from marklens.datasets.icons.brand_split import split_of
 
 
 def brand_named(icon: str) -> str | None:

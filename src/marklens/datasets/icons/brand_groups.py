@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from marklens.datasets.brand_names import TRUE_PACKS, hand_of
+from marklens.datasets.icons.brand_names import TRUE_PACKS, hand_of
 
 COPY_DIFFERENCE = 0.02
 """Mean difference (0..1) of two `Shape`s below which one picture counts as a copy of the other."""

@@ -30,17 +30,17 @@ from marklens.core.artifacts import read_json, require_disk_space, write_json, w
 from marklens.core.errors import DatasetError, Interrupted, UsageError
 from marklens.core.resources import graceful_stop
 from marklens.core.types import Fault
-from marklens.datasets.brand_groups import group_brands
-from marklens.datasets.brand_names import LOGO_PACKS, brand_of, title_of
-from marklens.datasets.icon_archive import read_packs
-from marklens.datasets.icon_metadata import (
+from marklens.datasets.icons.archive import read_packs
+from marklens.datasets.icons.brand_groups import group_brands
+from marklens.datasets.icons.brand_names import LOGO_PACKS, brand_of, title_of
+from marklens.datasets.icons.metadata import (
     ListedIcon,
     brand_pictures,
     write_entries,
     write_groups,
     write_packs,
 )
-from marklens.datasets.icon_rendering import RenderTask, render_all
+from marklens.datasets.icons.rendering import RenderTask, render_all
 
 _BYTES_AT_256 = 8 << 10
 """Disk space of a picture of 256 pixels: two blocks; the mean file has 4.6 kB."""

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from marklens.core.artifacts import write_json, write_text
-from marklens.datasets.brand_groups import BrandPicture
-from marklens.datasets.brand_names import LOGO_PACKS, TRUE_PACKS, hand_of
-from marklens.datasets.brand_split import SPLIT_RATIO, SPLIT_RULE, SPLIT_SEED, SPLITS, split_of
-from marklens.datasets.icon_archive import IconPack
+from marklens.datasets.icons.archive import IconPack
+from marklens.datasets.icons.brand_groups import BrandPicture
+from marklens.datasets.icons.brand_names import LOGO_PACKS, TRUE_PACKS, hand_of
+from marklens.datasets.icons.brand_split import SPLIT_RATIO, SPLIT_RULE, SPLIT_SEED, SPLITS, split_of
 
 Groups = Mapping[str, Sequence[str]]
 

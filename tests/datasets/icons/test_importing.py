@@ -12,7 +12,7 @@ import pytest
 from marklens.core.errors import DatasetError, UsageError
 from marklens.core.images import read_picture
 from marklens.core.types import Fault
-from marklens.datasets.icon_packs import ImportSummary, import_icons
+from marklens.datasets.icons.importing import ImportSummary, import_icons
 from marklens.datasets.opening import open_dataset
 
 DISC = '<circle cx="12" cy="12" r="10" fill="currentColor"/>'

@@ -1,48 +1,48 @@
 """Trade-mark registers as offices publish them: XML after WIPO ST.66 or ST.96 becomes marks.
 
 Elements are known by their local names, whatever the namespace, prefix or version: `TradeMark` (ST.66, as in
-EUIPO's open data) or `Trademark` (ST.96) is a mark, and what it lacks is left out. Both shapes are tested on
-made files; no office's own files were at hand.
+EUIPO's open data) or `Trademark` (ST.96) is a mark, and what it lacks is left out. The names follow public
+programs that read EUIPO's, WIPO's and Canada's files; checked on made files only, no office's own were at hand.
 """
 
 import os
-import zipfile
-import zlib
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO, cast
-from xml.etree.ElementTree import Element, ParseError, iterparse
+from xml.etree.ElementTree import Element
 
 from marklens.core.errors import DatasetError
 from marklens.core.images import PICTURE_ENDINGS
 from marklens.core.types import Fault, Mark
 from marklens.datasets.entries import parse_fields
+from marklens.datasets.register_xml import first_text, local_name, own, records, register_files, texts
 
-RECORDS = frozenset({"TradeMark", "Trademark"})
 ID = (
-    "ApplicationNumberText",
     "ApplicationNumber",
-    "RegistrationNumberText",
-    "RegistrationNumber",
+    "ApplicationNumberText",
     "ST13ApplicationNumber",
+    "RegistrationNumber",
+    "RegistrationNumberText",
 )
-TEXT = ("MarkVerbalElementText", "MarkSignificantVerbalElementText", "MarkStandardCharacterIndicatorText")
+TEXT = ("MarkVerbalElementText", "MarkSignificantVerbalElementText", "MarkSignificantVerbalElement")
 PICTURE = ("MarkImageFilename", "ImageFileName", "FileName", "MarkImageURI", "ImageURI", "URI")
 DATE = ("ApplicationDate", "ApplicationDateTime", "FilingDate")
-OWNER = (
+OWNERS = ("Applicant", "Holder")
+ORGANIZATION = (
     "OrganizationStandardName",
     "OrganizationName",
+    "LegalEntityName",
     "EntityName",
     "PersonFullName",
     "FullName",
-    "LastName",
+    "FreeFormatNameLine",
 )
-OWNERS = ("Applicant", "Holder")
+PERSON = ("FirstName", "MiddleName", "LastName")
 STATUS = ("MarkCurrentStatusCode",)
 OFFICE = ("RegistrationOfficeCode", "ReceivingOfficeCode", "OperatingOfficeCode")
 VIENNA_PARTS = ("ViennaCategory", "ViennaDivision", "ViennaSection")
-UNSAFE = b"<!ENTITY"
+OPERATIONS = ("operationCode", "operationCategory")
+_NO_SECTION = re.compile(r"(\.0+)+$")
 
 OnFault = Callable[[Fault], None]
 
@@ -62,7 +62,7 @@ class RegisterDataset:
         if not images.is_dir():
             raise DatasetError(f"{images} is no folder: give the one with the register's pictures")
         self.root = images
-        self._files = _files(source)
+        self._files = register_files(source)
         if not self._files:
             raise DatasetError(
                 f"{source} holds no .xml and no .zip: give a register after WIPO ST.66 or ST.96"
@@ -71,47 +71,46 @@ class RegisterDataset:
 
     def count(self) -> int:
         """Pictures in the folder: a register says not how many marks it holds."""
-        return len(self._pictures)
+        return len(set(self._pictures.values()))
 
     def marks(self, on_fault: OnFault) -> Iterator[Mark]:
         """Yield every mark that has a picture.
 
-        Kinds of faults: ``damaged-xml``, ``no-number``, ``repeated-id``, ``no-picture``, ``missing-file``,
-        ``bad-vienna-code``, ``bad-year``.
+        Kinds of faults: ``damaged-xml``, ``no-number``, ``deleted``, ``repeated-id``, ``no-picture``,
+        ``missing-file``, ``bad-vienna-code``, ``bad-year``.
         """
         seen: set[str] = set()
         for path in self._files:
-            for name, record in _records(path, on_fault):
+            for name, record in records(path, on_fault):
                 mark = self._mark(name, record, seen, on_fault)
                 if mark is not None:
                     seen.add(mark.id)
                     yield mark
 
     def _mark(self, name: str, record: Element, seen: set[str], on_fault: OnFault) -> Mark | None:
-        number = _first(record, ID)
+        number = first_text(record, ID)
         if number is None:
             on_fault(Fault(name, "no-number", "a mark has no application or registration number"))
+            return None
+        if any(record.get(operation, "").lower() == "delete" for operation in OPERATIONS):
+            on_fault(Fault(number, "deleted", "the register takes this mark out"))
             return None
         if number in seen:
             on_fault(Fault(number, "repeated-id", "an earlier mark has this number; the first one counts"))
             return None
-        file = self._picture(number, _first(record, PICTURE))
+        named = _named_picture(record)
+        file = self._picture(number, named)
         if file is None:
-            named = _first(record, PICTURE)
-            kind, reason = (
-                ("missing-file", f"{named!r} does not exist") if named else ("no-picture", "a word mark")
-            )
-            on_fault(Fault(number, kind, reason))
+            kind = "missing-file" if named else "no-picture"
+            on_fault(Fault(number, kind, f"{named!r} does not exist" if named else "it names no picture"))
             return None
         entry = {
-            "text": _first(record, TEXT),
+            "text": first_text(record, TEXT),
             "vienna_codes": _vienna(record),
-            "year": (_first(record, DATE) or "")[:4] or None,
-            "office": _first(record, OFFICE),
-            "status": _first(record, STATUS),
-            "nice_classes": sorted(
-                {text.lstrip("0") for text in _all(record, ("ClassNumber",))}, key=_natural
-            ),
+            "year": (first_text(record, DATE) or "")[:4] or None,
+            "office": first_text(record, OFFICE),
+            "status": first_text(record, STATUS),
+            "nice_classes": sorted({text.lstrip("0") for text in texts(record, "ClassNumber")}, key=_natural),
             "owner": _owner(record),
         }
         fields = parse_fields(entry, lambda kind, reason: on_fault(Fault(number, kind, reason)))
@@ -120,96 +119,66 @@ class RegisterDataset:
 
     def _picture(self, number: str, named: str | None) -> str | None:
         """The picture's name on the disk, by the register's name for it, else by the mark's number."""
-        names = [named.replace("\\", "/").rpartition("/")[2]] if named else []
-        for name in (*names, *(f"{number}{ending}" for ending in sorted(PICTURE_ENDINGS))):
-            if name.casefold() in self._pictures:
-                return self._pictures[name.casefold()]
+        bare = re.split(r"[/\\]", named)[-1].partition("?")[0] if named else ""
+        for name in filter(None, (bare, number)):
+            found = self._pictures.get(name.casefold()) or self._pictures.get(_stem(name))
+            if found:
+                return found
         return None
 
 
-def _files(source: Path) -> list[Path]:
-    found = sorted(source.rglob("*")) if source.is_dir() else [source]
-    return [path for path in found if path.suffix.lower() in {".xml", ".zip"} and path.is_file()]
-
-
 def _pictures(folder: Path) -> dict[str, str]:
-    """Folded file name to path below the folder."""
+    """Folded file name, and the same without its ending, to path below the folder; earlier ones count."""
     found: dict[str, str] = {}
-    for parent, _, names in os.walk(folder):
-        for name in names:
+    for parent, folders, names in os.walk(folder):
+        folders.sort()
+        for name in sorted(names):
             if Path(name).suffix.lower() in PICTURE_ENDINGS:
-                found[name.casefold()] = (Path(parent) / name).relative_to(folder).as_posix()
+                path = (Path(parent) / name).relative_to(folder).as_posix()
+                found.setdefault(name.casefold(), path)
+                found.setdefault(_stem(name), path)
     return found
 
 
-def _records(path: Path, on_fault: OnFault) -> Iterator[tuple[str, Element]]:
-    """Every record of a file, with a name to report it by; a damaged file gives what comes before."""
-    name = path.name
-    try:
-        with _opened(path) as parts:
-            for name, handle in parts:
-                try:
-                    yield from ((name, record) for record in _parsed(handle))
-                except (ParseError, ValueError) as error:
-                    on_fault(Fault(name, "damaged-xml", f"{error}: what comes after is lost"))
-    except (OSError, zipfile.BadZipFile, EOFError, zlib.error) as error:
-        on_fault(Fault(name, "damaged-xml", f"{error}: what comes after is lost"))
+def _stem(name: str) -> str:
+    """A folded file name without the ending of a picture; a number such as ``97.123`` stays whole."""
+    folded = name.casefold()
+    stem, ending = os.path.splitext(folded)
+    return stem if ending in PICTURE_ENDINGS else folded
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[Iterable[tuple[str, BinaryIO]]]:
-    if path.suffix.lower() == ".xml":
-        with path.open("rb") as handle:
-            yield [(path.name, handle)]
-        return
-    with zipfile.ZipFile(path) as archive:
-        names = sorted(name for name in archive.namelist() if name.lower().endswith(".xml"))
-        yield ((f"{path.name}/{name}", cast(BinaryIO, archive.open(name))) for name in names)
-
-
-def _parsed(handle: BinaryIO) -> Iterator[Element]:
-    """Stream the records; each is forgotten when the next is asked for."""
-    if UNSAFE in handle.read(4096):
-        raise ValueError("it declares entities, which no register needs")
-    handle.seek(0)
-    events = iterparse(handle, events=("start", "end"))
-    _, root = next(events)
-    for event, element in events:
-        if event == "end" and _local(element) in RECORDS:
-            yield element
-            root.clear()
-
-
-def _local(element: Element) -> str:
-    return element.tag.rpartition("}")[2]
-
-
-def _all(record: Element, names: Iterable[str]) -> Iterator[str]:
-    wanted = set(names)
-    for element in record.iter():
-        text = (element.text or "").strip()
-        if text and _local(element) in wanted:
-            yield text
-
-
-def _first(record: Element, names: Iterable[str]) -> str | None:
-    """The text of the first of these elements that has any, in the order of the names."""
-    return next((text for name in names for text in _all(record, (name,))), None)
+def _named_picture(record: Element) -> str | None:
+    """What a record calls its picture: only there, as documents and sounds have file names too."""
+    images = (element for element in own(record) if local_name(element) == "MarkImage")
+    named = next((name for image in images if (name := first_text(image, PICTURE))), None)
+    return named or first_text(record, PICTURE[:2])
 
 
 def _vienna(record: Element) -> list[str]:
-    """ST.66 writes codes whole, ST.96 in three parts."""
-    codes = list(_all(record, ("CategoryCode",)))
-    for element in record.iter():
-        parts = {_local(child): (child.text or "").strip() for child in element}
-        if all(parts.get(name) for name in VIENNA_PARTS):
-            codes.append(".".join(parts[name] for name in VIENNA_PARTS))
-    return codes
+    """ST.66 writes codes whole, under a kind that may be another classification; ST.96 in three parts."""
+    codes: list[str] = []
+    for element in own(record):
+        kinds = [child.text or "" for child in element if local_name(child) == "CategoryKind"]
+        if local_name(element) == "MarkImageCategory" and "vienna" in (kinds or ["vienna"])[0].lower():
+            codes += texts(element, "CategoryCode")
+        parts = {local_name(child): (child.text or "").strip() for child in element}
+        if all(parts.get(name) for name in VIENNA_PARTS[:2]):
+            codes.append(".".join(parts[name] for name in VIENNA_PARTS if parts.get(name)))
+    return [_NO_SECTION.sub("", code) for code in codes]
 
 
 def _owner(record: Element) -> str | None:
-    holders = [element for element in record.iter() if _local(element).startswith(OWNERS)]
-    return next((name for holder in holders if (name := _first(holder, OWNER))), None)
+    for owner in OWNERS:
+        for element in own(record):
+            if local_name(element) == owner and (name := _name(element)):
+                return name
+    return None
+
+
+def _name(holder: Element) -> str | None:
+    """An organisation, or the parts of a person's name."""
+    person = " ".join(filter(None, (first_text(holder, (part,)) for part in PERSON)))
+    return first_text(holder, ORGANIZATION) or person or None
 
 
 def _natural(text: str) -> tuple[int, str]:

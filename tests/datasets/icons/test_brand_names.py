@@ -3,7 +3,7 @@
 from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from marklens.datasets.icons.brand_names import LOGO_PACKS, TRUE_PACKS, brand_of, hand_of, title_of
@@ -77,6 +77,7 @@ def test_titles_are_for_people() -> None:
 
 
 @given(st.sampled_from(LOGO_PACKS), st.text(min_size=1, max_size=30))
+@example("simple-icons", " ")
 def test_any_name_has_a_brand_without_separators_or_none(pack: str, name: str) -> None:
     brand = brand_of(pack, name)
     assert brand is None or " " not in brand

@@ -141,6 +141,8 @@ def brand_of(pack: str, name: str, shown_as_brand: bool = False) -> str | None:
     words = _without_style(_without_frame(pack, words))
     key = "".join(words)
     key = _DOT.sub("", key)
+    if not key:
+        return None
     if len(key) > 4 and key.endswith("js"):
         key = key[:-2]
     if pack in _COIN_PACKS and len(key) <= _TICKER_LENGTH:
@@ -148,7 +150,7 @@ def brand_of(pack: str, name: str, shown_as_brand: bool = False) -> str | None:
     key = _SAME.get(key, key)
     if pack not in TRUE_PACKS and (key in EVERYDAY or len(key) < 2):
         return None
-    return key or None
+    return key
 
 
 def title_of(pack: str, name: str) -> str | None:
@@ -163,7 +165,7 @@ def title_of(pack: str, name: str) -> str | None:
 def _words(name: str) -> list[str]:
     """Lower-case words of an icon's name; accents are taken off."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
-    return re.findall(r"[a-z0-9]+", plain) or [name.lower()]
+    return re.findall(r"[a-z0-9]+", plain) or ["".join(name.lower().split())]
 
 
 def _without_frame(pack: str, words: list[str]) -> list[str]:

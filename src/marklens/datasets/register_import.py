@@ -1,0 +1,66 @@
+"""Turn a trade-mark register into a dataset that every command reads."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from marklens.core.artifacts import write_atomic
+from marklens.core.ports import Progress
+from marklens.core.types import Fault
+from marklens.datasets.registers import RegisterDataset
+from marklens.datasets.splits import manifest_row
+
+MANIFEST = "manifest.jsonl"
+ERRORS = "errors.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterImport:
+    """What was written.
+
+    Attributes:
+        marks: lines of the manifest.
+        faults: kind to how often it occurred; all of them stand in ``errors.jsonl``.
+    """
+
+    marks: int
+    faults: Mapping[str, int]
+
+
+def import_register(source: Path, images: Path, out: Path, progress: Progress) -> RegisterImport:
+    """Write ``manifest.jsonl`` and ``errors.jsonl``, line by line, so that a register may have any size.
+
+    Args:
+        source, images: of a `RegisterDataset`; the pictures stay where they are.
+        out: folder of the dataset.
+        progress: hears of every mark.
+
+    Raises:
+        DatasetError: `source` holds no XML, or `images` is no folder.
+    """
+    dataset = RegisterDataset(source.absolute(), images.absolute())
+    faults: Counter[str] = Counter()
+    marks = 0
+
+    def write_errors(temporary_errors: Path) -> None:
+        with temporary_errors.open("w", encoding="utf-8") as errors:
+
+            def note(fault: Fault) -> None:
+                faults[fault.kind] += 1
+                errors.write(json.dumps(asdict(fault), ensure_ascii=False) + "\n")
+
+            def write_marks(temporary: Path) -> None:
+                nonlocal marks
+                with temporary.open("w", encoding="utf-8") as lines:
+                    for mark in dataset.marks(note):
+                        lines.write(json.dumps(manifest_row(mark, out), ensure_ascii=False) + "\n")
+                        marks += 1
+                        progress.advance(1)
+
+            write_atomic(out / MANIFEST, write_marks)
+
+    progress.start("import", dataset.count())
+    write_atomic(out / ERRORS, write_errors)
+    return RegisterImport(marks, dict(faults))

@@ -7,26 +7,20 @@ Where there are more pictures than icons, an icon comes again, smaller and compr
 thousandth picture is cut off. Without icons those of the PyPI package simple-icons-pack are used.
 """
 
-import resource
-import signal
-import subprocess
-import sys
 import tempfile
-import threading
 from collections.abc import Iterator
 from pathlib import Path
-from time import perf_counter, sleep
+from time import sleep
 from typing import Annotated, Any
 
 import cv2
 import numpy as np
-import psutil
 import typer
 
+from benchmarks.processes import Process, Usage, finish, kill, start
 from benchmarks.reporting import report
 from marklens.core.errors import PictureError
 from marklens.core.images import read_picture
-from marklens.core.resources import tree_memory
 from marklens.core.types import Pixels
 from marklens.datasets.opening import open_dataset
 from marklens.datasets.pypi_logos import write_simple_icons
@@ -79,37 +73,37 @@ def analyze_and_kill(
 ) -> list[dict[str, Any]]:
     """Analyse once undisturbed and once killed at random moments; one row each, and the projection."""
     quiet, killed = work / "quiet", work / "killed"
-    seconds, cpu, peak = _finish(dataset, quiet, workers)
+    took = finish(_start(dataset, quiet, workers))
     random = np.random.default_rng(seed)
-    for moment in random.uniform(0.1, 0.9, kills) * seconds / max(1, kills) * 1.5:
+    for moment in random.uniform(0.1, 0.9, kills) * took.wall / max(1, kills) * 1.5:
         process = _start(dataset, killed, workers)
         sleep(moment)
-        _kill(process)
-    rest, rest_cpu, _ = _finish(dataset, killed, workers)
+        kill(process)
+    rest = finish(_start(dataset, killed, workers))
     equal = all((quiet / name).read_bytes() == (killed / name).read_bytes() for name in FILES)
-    scale, row = L3D / pictures, _row("undisturbed", pictures, seconds, cpu, peak)
+    scale, row = L3D / pictures, _row("undisturbed", pictures, took)
     return [
         row,
         {
             **dict.fromkeys(row, ""),
             "run": f"killed {kills} times, then finished",
-            "wall s": rest,
-            "CPU s": rest_cpu,
+            "wall s": rest.wall,
+            "CPU s": rest.cpu,
             "same files": "yes" if equal else "no",
         },
-        _row("projected to L3D, linear", L3D, seconds * scale, cpu * scale, peak),
+        _row("projected to L3D, linear", L3D, Usage(took.wall * scale, took.cpu * scale, took.peak)),
     ]
 
 
-def _row(run: str, pictures: int, seconds: float, cpu: float, peak: int) -> dict[str, Any]:
+def _row(run: str, pictures: int, took: Usage) -> dict[str, Any]:
     return {
         "run": run,
-        "wall s": seconds,
-        "CPU s": cpu,
-        "CPU ms a picture": 1e3 * cpu / pictures,
-        "pictures/s, wall": pictures / seconds,
-        "pictures/s of 2 free cores": 2 * pictures / cpu,
-        "peak MB": peak / 1e6,
+        "wall s": took.wall,
+        "CPU s": took.cpu,
+        "CPU ms a picture": 1e3 * took.cpu / pictures,
+        "pictures/s, wall": pictures / took.wall,
+        "pictures/s of 2 free cores": 2 * pictures / took.cpu,
+        "peak MB": took.peak / 1e6,
         "same files": "",
     }
 
@@ -138,47 +132,8 @@ def _fitted(icon: Pixels, scale: float) -> Pixels:
     return square
 
 
-def _start(dataset: Path, out: Path, workers: int) -> "subprocess.Popen[bytes]":
-    command = [sys.executable, "-m", "marklens", "dataset", "analyze", str(dataset), "--out", str(out)]
-    return subprocess.Popen(
-        [*command, "--workers", str(workers)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    )
-
-
-def _finish(dataset: Path, out: Path, workers: int) -> tuple[float, float, int]:
-    """Run to the end; wall seconds, CPU seconds and peak resident bytes of all its processes."""
-    before, started = resource.getrusage(resource.RUSAGE_CHILDREN), perf_counter()
-    process = _start(dataset, out, workers)
-    peak, ended = 0, threading.Event()
-
-    def watch() -> None:
-        nonlocal peak
-        while not ended.wait(0.1):
-            try:
-                peak = max(peak, tree_memory(psutil.Process(process.pid)))
-            except psutil.Error:
-                return
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    _, errors = process.communicate()
-    ended.set()
-    watcher.join()
-    if process.returncode:
-        raise RuntimeError(errors.decode())
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return perf_counter() - started, cpu, peak
-
-
-def _kill(process: "subprocess.Popen[bytes]") -> None:
-    """SIGKILL to the command alone; its workers must notice by themselves and go."""
-    workers = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    _, alive = psutil.wait_procs(workers, timeout=30)
-    if alive:
-        raise RuntimeError(f"workers outlived the analysis: {alive}")
+def _start(dataset: Path, out: Path, workers: int) -> Process:
+    return start("dataset", "analyze", str(dataset), "--out", str(out), "--workers", str(workers))
 
 
 if __name__ == "__main__":

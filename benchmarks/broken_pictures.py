@@ -7,11 +7,7 @@ The pictures are made from the logos of the PyPI package simple-icons-pack.
 
 import io
 import json
-import os
-import subprocess
-import sys
 import tempfile
-import threading
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,14 +15,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-import psutil
 import typer
 from PIL import Image
 
+from benchmarks.processes import finish, start
 from benchmarks.reporting import report
 from marklens import assembly
 from marklens.core.images import read_picture
-from marklens.core.resources import tree_memory
 from marklens.datasets.opening import open_dataset
 from marklens.datasets.pypi_logos import write_simple_icons
 from marklens.engine import Engine
@@ -133,7 +128,7 @@ def main(
 def build_and_account(work: Path, broken: int, good: int, seed: int) -> tuple[list[dict[str, Any]], int]:
     """Make the pictures, build by the command line, and count what became of each kind; also peak memory."""
     kinds = _make(work / "marks", broken, good, seed)
-    peak = _build(work / "marks", work / "index")
+    peak = finish(start("index", "build", str(work / "marks"), "--index", str(work / "index"))).peak
     engine = assembly.open_engine(work / "index", load_settings())
     indexed = {file: number for number, file in engine.catalog.files().items()}
     lines = (work / "index" / "errors.jsonl").read_text(encoding="utf-8").splitlines()
@@ -179,32 +174,6 @@ def _make(folder: Path, broken: int, good: int, seed: int) -> dict[str, str]:
         (folder / name).write_bytes(KINDS[kind].make(image, random))
         kinds[name] = kind
     return kinds
-
-
-def _build(marks: Path, index: Path) -> int:
-    """Run the command; return the peak resident memory of it and its workers, in bytes."""
-    command = [sys.executable, "-m", "marklens", "index", "build", str(marks), "--index", str(index)]
-    process = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=dict(os.environ)
-    )
-    peak, ended = 0, threading.Event()
-
-    def watch() -> None:
-        nonlocal peak
-        while not ended.wait(0.1):
-            try:
-                peak = max(peak, tree_memory(psutil.Process(process.pid)))
-            except psutil.Error:
-                return
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    _, errors = process.communicate()
-    ended.set()
-    watcher.join()
-    if process.returncode:
-        raise RuntimeError(errors.decode())
-    return peak
 
 
 if __name__ == "__main__":

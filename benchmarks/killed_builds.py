@@ -3,19 +3,15 @@
 python -m benchmarks.killed_builds --builds 20
 """
 
-import os
-import signal
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
-from time import perf_counter, sleep
+from time import sleep
 from typing import Annotated, Any
 
 import numpy as np
-import psutil
 import typer
 
+from benchmarks.processes import Process, finish, kill, start
 from benchmarks.reporting import report
 from marklens.datasets.pypi_logos import write_simple_icons
 from marklens.indexing.folder import IndexFolder, load_complete
@@ -45,9 +41,7 @@ def main(
 
 def kill_and_compare(dataset: Path, work: Path, builds: int, marks: int, seed: int) -> list[dict[str, Any]]:
     """Build once undisturbed, then `builds` times with one to three kills each; one row a build."""
-    started = perf_counter()
-    finish(_start(dataset, work / "undisturbed", marks))
-    seconds = perf_counter() - started
+    seconds = finish(_start(dataset, work / "undisturbed", marks)).wall
     expected, random = content(work / "undisturbed"), np.random.default_rng(seed)
     rows = []
     for number in range(builds):
@@ -55,7 +49,7 @@ def kill_and_compare(dataset: Path, work: Path, builds: int, marks: int, seed: i
         for moment in random.uniform(0.02, 1.0, random.integers(1, 4)) * seconds:
             process = _start(dataset, index, marks)
             sleep(moment)
-            _kill(process)
+            kill(process)
             kept.append(len(IndexFolder(index).chunks_from(0)))
         finish(_start(dataset, index, marks))
         equal = content(index) == expected
@@ -71,31 +65,9 @@ def content(index: Path) -> tuple[str, bytes, bytes]:
         return catalog.content_digest(), folder.pca.read_bytes(), folder.vectors.read_bytes()
 
 
-def finish(process: "subprocess.Popen[bytes]") -> None:
-    """Wait for a build that must succeed."""
-    _, errors = process.communicate()
-    if process.returncode:
-        raise RuntimeError(errors.decode())
-
-
-def _start(dataset: Path, index: Path, marks: int) -> "subprocess.Popen[bytes]":
-    command = [sys.executable, "-m", "marklens", "index", "build", str(dataset), "--index", str(index)]
-    return subprocess.Popen(
-        [*command, "--limit", str(marks), "--workers", "2"],
-        env={**os.environ, **ENVIRONMENT},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    )
-
-
-def _kill(process: "subprocess.Popen[bytes]") -> None:
-    """SIGKILL to the build alone; its workers must notice by themselves and go."""
-    workers = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    _, alive = psutil.wait_procs(workers, timeout=30)
-    if alive:
-        raise RuntimeError(f"workers outlived the build: {alive}")
+def _start(dataset: Path, index: Path, marks: int) -> Process:
+    command = ("index", "build", str(dataset), "--index", str(index))
+    return start(*command, "--limit", str(marks), "--workers", "2", environment=ENVIRONMENT)
 
 
 if __name__ == "__main__":

@@ -113,3 +113,16 @@ def test_a_damaged_pair_file_is_one_line(tmp_path: Path, document: object) -> No
     with pytest.raises(UsageError) as caught:
         read_pairs(pairs_file(tmp_path, document), FILES)
     assert "\n" not in str(caught.value)
+
+
+def test_a_mark_is_no_partner_of_its_own(tmp_path: Path) -> None:
+    rows = [{"a": "a.png", "b": "A.PNG"}, {"a": "b.png", "b": "b.png"}, {"a": "a.png", "b": "b.png"}]
+    queries, faults = read_pairs(pairs_file(tmp_path, {"kind": "similar", "pairs": rows}), FILES)
+    assert queries == [Query("A.PNG", frozenset({1}), 0), Query("b.png", frozenset({0}), 1)]
+    assert [fault.kind for fault in faults] == ["repeated-file", "repeated-file"]
+
+
+def test_dissimilar_pairs_are_no_answers(tmp_path: Path) -> None:
+    rows = [{"a": "a.png", "b": "b.png"}]
+    with pytest.raises(UsageError, match="dissimilar"):
+        read_pairs(pairs_file(tmp_path, {"kind": "dissimilar", "pairs": rows}), FILES)

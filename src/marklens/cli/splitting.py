@@ -1,7 +1,7 @@
 """`marklens dataset split`, `pairs` and `import-register`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,9 +10,8 @@ from marklens.cli.progress import shown_progress
 from marklens.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from marklens.core.types import Fault
     from marklens.datasets.splits import SplitReport
 
 GroupsOption = Annotated[
@@ -43,7 +42,7 @@ def split(
     from marklens.datasets.opening import open_dataset
     from marklens.datasets.splits import split_dataset
 
-    together = [files for _, files in (*_groups(dataset, groups), *_duplicates(duplicates))]
+    together = [*_groups(dataset, groups), *_duplicates(duplicates)]
     with shown_progress() as progress:
         report = split_dataset(open_dataset(dataset), out, together, _shares(shares), seed, progress)
     if as_json:
@@ -70,57 +69,28 @@ def pairs(
 
     Example: marklens dataset pairs L3D --out pairs
     """
-    from collections import Counter
-    from dataclasses import asdict
-
-    from marklens.core.artifacts import write_json
-    from marklens.core.errors import DatasetError
     from marklens.datasets.opening import open_dataset
-    from marklens.datasets.pairs import CodePairs, Pair, PairLimits, group_pairs
+    from marklens.datasets.pair_files import write_pairs
+    from marklens.datasets.pairs import PairLimits
 
-    faults: Counter[str] = Counter()
-
-    def note(fault: "Fault") -> None:
-        faults[fault.kind] += 1
-
+    limits, ignored = PairLimits(a_mark, count, seed), _categories(ignore)
+    brands, copies = _groups(dataset, groups), _duplicates(duplicates)
     with shown_progress() as progress:
-        source = open_dataset(dataset)
-        progress.start("read", source.count())
-        files: list[str] = []
-        codes: list[tuple[str, ...]] = []
-        for mark in source.marks(note):
-            files.append(mark.file)
-            codes.append(mark.vienna_codes)
-            progress.advance(1)
-        if not files:
-            raise DatasetError(f"{dataset} holds no marks: there is nothing to pair")
-        limits = PairLimits(a_mark, count, seed)
-        ignored = tuple(part.strip() for part in ignore.split(",") if part.strip())
-        progress.start("pair", None)
-        by_codes = CodePairs(files, codes, ignored)
-        gold = group_pairs("gold", _groups(dataset, groups), files, a_mark, note)
-        copies = group_pairs("duplicate", _duplicates(duplicates), files, a_mark, note)
-        found: dict[str, list[Pair]] = {
-            "similar_pairs": [*gold, *copies, *by_codes.similar(limits)],
-            "dissimilar_pairs": by_codes.dissimilar(limits),
-        }
-    document: dict[str, Any] = {}
-    for name, held in found.items():
-        grades = Counter(pair.grade for pair in held)
-        document[name] = dict(grades)
-        recipe = {
-            "dataset": str(dataset),
-            "ignored": ignored,
-            "limits": asdict(limits),
-            "grades": dict(grades),
-        }
-        write_json(out / f"{name}.json", {**recipe, "pairs": [asdict(pair) for pair in held]})
+        report = write_pairs(open_dataset(dataset), out, brands, copies, ignored, limits, progress)
     if as_json:
-        print_json({**document, "faults": dict(faults)})
+        print_json(
+            {
+                "similar_pairs": report.similar,
+                "dissimilar_pairs": report.dissimilar,
+                "faults": report.faults,
+            }
+        )
         return
-    for name, counts in document.items():
-        grades_line = ", ".join(f"{number:,} {grade}" for grade, number in counts.items()) or "none"
-        typer.echo(f"{out / name}.json: {grades_line}")
+    for kind, grades in (("similar", report.similar), ("dissimilar", report.dissimilar)):
+        shown = ", ".join(f"{number:,} {grade}" for grade, number in grades.items()) or "none"
+        typer.echo(f"{out / kind}_pairs.json: {shown}")
+    if report.faults:
+        typer.echo(f"left out: {_counted(report.faults)}")
 
 
 def import_register(
@@ -133,30 +103,18 @@ def import_register(
 
     Example: marklens dataset import-register EUTMS.zip --images EUTM_IMAGES --out euipo
     """
-    import json
-    from dataclasses import asdict
+    from marklens.datasets.register_import import ERRORS
+    from marklens.datasets.register_import import import_register as run
 
-    from marklens.core.artifacts import write_text
-    from marklens.datasets.registers import RegisterDataset
-    from marklens.datasets.splits import manifest_row
-
-    faults: list[Fault] = []
-    lines: list[str] = []
     with shown_progress() as progress:
-        dataset = RegisterDataset(register, images)
-        progress.start("import", dataset.count())
-        for mark in dataset.marks(faults.append):
-            lines.append(json.dumps(manifest_row(mark, out), ensure_ascii=False) + "\n")
-            progress.advance(1)
-    write_text(out / "manifest.jsonl", "".join(lines))
-    reasons = [json.dumps(asdict(fault), ensure_ascii=False) + "\n" for fault in faults]
-    write_text(out / "errors.jsonl", "".join(reasons))
+        done = run(register, images, out, progress)
+    faults = sum(done.faults.values())
     if as_json:
-        print_json({"marks": len(lines), "faults": len(faults), "out": str(out)})
-    else:
-        typer.echo(
-            f"{len(lines):,} marks in {out}; {len(faults):,} faults are listed in {out / 'errors.jsonl'}."
-        )
+        print_json({"marks": done.marks, "faults": faults, "faults_by_kind": done.faults, "out": str(out)})
+        return
+    typer.echo(f"{done.marks:,} marks in {out}; {faults:,} faults are listed in {out / ERRORS}.")
+    if done.faults:
+        typer.echo(f"  {_counted(done.faults)}")
 
 
 def _shares(text: str) -> tuple[float, ...]:
@@ -169,25 +127,29 @@ def _shares(text: str) -> tuple[float, ...]:
     return tuple(share / 100 for share in shares)
 
 
-def _groups(dataset: Path, given: Path | None) -> "Iterator[tuple[str, Sequence[str]]]":
-    from marklens.core.artifacts import read_json
-
-    path = given or dataset / "groups.json"
-    if given is None and not path.is_file():
-        return
-    document = read_json(path)
-    if not isinstance(document, dict) or not all(isinstance(files, list) for files in document.values()):
-        raise UsageError(f'{path} must hold {{"group name": ["file", …], …}}: mend it or give another')
-    yield from document.items()
+def _categories(text: str) -> tuple[str, ...]:
+    """Vienna categories, as codes begin with them: ``7`` gives ``07``."""
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not all(part.isdecimal() and 1 <= int(part) <= 29 for part in parts):
+        raise UsageError(f"--ignore takes Vienna categories from 1 to 29, as in 27,29, not '{text}'")
+    return tuple(f"{int(part):02d}" for part in parts)
 
 
-def _duplicates(path: Path | None) -> "Iterator[tuple[str, Sequence[str]]]":
+def _groups(dataset: Path, given: Path | None) -> "Iterable[tuple[str, Sequence[str]]]":
+    from marklens.datasets.grouping import groups_of, read_groups
+
+    return (read_groups(given) if given else groups_of(dataset)).items()
+
+
+def _duplicates(path: Path | None) -> "Iterable[tuple[str, Sequence[str]]]":
     from marklens.datasets.analysis.duplicates import read_duplicate_groups
 
-    if path is not None:
-        yield from (
-            (f"duplicates {number}", files) for number, files in enumerate(read_duplicate_groups(path), 1)
-        )
+    groups = [] if path is None else read_duplicate_groups(path)
+    return [(f"duplicates {number}", files) for number, files in enumerate(groups, 1)]
+
+
+def _counted(faults: "Mapping[str, int]") -> str:
+    return ", ".join(f"{number:,} × {kind}" for kind, number in sorted(faults.items()))
 
 
 def _print_split(report: "SplitReport", out: Path) -> None:
@@ -214,3 +176,8 @@ def _print_split(report: "SplitReport", out: Path) -> None:
         f"{report.clusters:,} clusters with {report.clustered_marks:,} marks were kept together.",
         highlight=False,
     )
+    if report.largest_deviation is not None:
+        worst = f"{report.largest_deviation:.2f} percentage points"
+        console.print(f"The largest deviation of a code on 100 marks or more is {worst}.", highlight=False)
+    if report.faults:
+        console.print(f"left out or mended: {_counted(report.faults)}", highlight=False)

@@ -33,7 +33,8 @@ def import_register(source: Path, images: Path, out: Path, progress: Progress) -
     """Write ``manifest.jsonl`` and ``errors.jsonl``, line by line, so that a register may have any size.
 
     Args:
-        source, images: of a `RegisterDataset`; the pictures stay where they are.
+        source: an XML file, a ZIP of them, or a folder of either.
+        images: folder with the pictures, which stay where they are.
         out: folder of the dataset.
         progress: hears of every mark.
 

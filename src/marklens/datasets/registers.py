@@ -2,7 +2,7 @@
 
 Elements are known by their local names, whatever the namespace, prefix or version: `TradeMark` (ST.66, as in
 EUIPO's open data) or `Trademark` (ST.96) is a mark, and what it lacks is left out. The names follow public
-programs that read EUIPO's, WIPO's and Canada's files; checked on made files only, no office's own were at hand.
+programs that read files of EUIPO, WIPO and Canada; checked on made files only, no office's own were at hand.
 """
 
 import os
@@ -76,6 +76,9 @@ class RegisterDataset:
     def marks(self, on_fault: OnFault) -> Iterator[Mark]:
         """Yield every mark that has a picture.
 
+        Files are read in the order of their names and a mark counts when it is first met, so updates and
+        deletions in later files do not change it: give the full register.
+
         Kinds of faults: ``damaged-xml``, ``no-number``, ``deleted``, ``repeated-id``, ``no-picture``,
         ``missing-file``, ``bad-vienna-code``, ``bad-year``.
         """
@@ -92,7 +95,7 @@ class RegisterDataset:
         if number is None:
             on_fault(Fault(name, "no-number", "a mark has no application or registration number"))
             return None
-        if any(record.get(operation, "").lower() == "delete" for operation in OPERATIONS):
+        if _is_deletion(record):
             on_fault(Fault(number, "deleted", "the register takes this mark out"))
             return None
         if number in seen:
@@ -125,6 +128,12 @@ class RegisterDataset:
             if found:
                 return found
         return None
+
+
+def _is_deletion(record: Element) -> bool:
+    """Whether a record says that the mark leaves the register; the attribute may have a prefix."""
+    said = {name.rpartition("}")[2]: value for name, value in record.attrib.items()}
+    return any(said.get(name, "").lower() == "delete" for name in OPERATIONS)
 
 
 def _pictures(folder: Path) -> dict[str, str]:

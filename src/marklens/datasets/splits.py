@@ -2,22 +2,21 @@
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
-from scipy.sparse.csgraph import connected_components
 
 from marklens.core.artifacts import write_json
 from marklens.core.errors import DatasetError
-from marklens.core.file_names import FileFinder
 from marklens.core.ports import Dataset, Progress
 from marklens.core.types import Fault, Mark
+from marklens.datasets.grouping import cluster, find_groups
 from marklens.datasets.stratification import stratify
 from marklens.datasets.vienna import described
 
@@ -54,6 +53,7 @@ class SplitReport:
     """What a split did.
 
     Attributes:
+        source: folder of the dataset.
         seed, wanted: of the call.
         marks: in each part.
         clusters: of more than one mark that were kept together.
@@ -62,6 +62,7 @@ class SplitReport:
         faults: of the dataset's metadata and the groups, by kind.
     """
 
+    source: str
     seed: int
     wanted: tuple[float, ...]
     marks: dict[str, int]
@@ -70,15 +71,21 @@ class SplitReport:
     codes: tuple[CodeShare, ...]
     faults: dict[str, int]
 
+    @property
+    def largest_deviation(self) -> float | None:
+        """Of any code in `codes`, in percentage points; None when no code is frequent enough."""
+        return self.codes[0].deviation if self.codes else None
+
     def to_json(self) -> dict[str, Any]:
         """The document `split.json`."""
-        return {"method": "iterative stratification (Sechidis et al. 2011) of clusters", **asdict(self)}
+        method = "iterative stratification (Sechidis et al. 2011) of clusters"
+        return {"method": method, "largest_deviation": self.largest_deviation, **asdict(self)}
 
 
 def split_dataset(
     dataset: Dataset,
     out: Path,
-    together: Iterable[Sequence[str]],
+    together: Iterable[tuple[str, Sequence[str]]],
     shares: tuple[float, ...],
     seed: int,
     progress: Progress,
@@ -90,7 +97,7 @@ def split_dataset(
     Args:
         dataset: what to split.
         out: where the files go.
-        together: file names that must not be torn apart: brands, duplicates.
+        together: name and files of what must not be torn apart: brands, duplicates.
         shares: of train, validation and test, summing to 1.
         seed: the same seed splits the same dataset the same way.
         progress: hears how far it is.
@@ -112,13 +119,14 @@ def split_dataset(
         progress.advance(1)
     if not files:
         raise DatasetError(f"{dataset.root} holds no marks: there is nothing to split")
-    clusters = join(files, together, count)
+    clusters = cluster(find_groups(together, files, count), len(files))
     labels, names = label_matrix(codes)
     parts = split_labels(labels, clusters, shares, seed)
     progress.start("write", len(files))
     _write(out, dataset, parts, progress)
     sizes = np.bincount(clusters)
     report = SplitReport(
+        source=str(dataset.root),
         seed=seed,
         wanted=shares,
         marks=dict(zip(PARTS, np.bincount(parts, minlength=len(shares)).tolist(), strict=True)),
@@ -140,28 +148,6 @@ def label_matrix(codes: Sequence[Sequence[str]]) -> tuple[sparse.csr_array, list
     indices = np.fromiter((label for row in rows for label in row), np.int32, indptr[-1])
     ones = np.ones(len(indices), np.int64)
     return sparse.csr_array((ones, indices, indptr), (len(rows), len(names))), names
-
-
-def join(
-    files: Sequence[str], together: Iterable[Sequence[str]], on_fault: Callable[[Fault], None]
-) -> npt.NDArray[np.int64]:
-    """The cluster of every file, int64 (files,): what shares a group shares one, also by way of others."""
-    find = FileFinder(dict(enumerate(files))).find
-    ends: list[tuple[int, int]] = []
-    for group in together:
-        numbers = []
-        for name in group:
-            found = find(name)
-            if len(found) == 1:
-                numbers += found
-            else:
-                kind = "ambiguous-file" if found else "unknown-file"
-                on_fault(Fault(name, kind, "a group names it"))
-        ends += [(numbers[0], other) for other in numbers[1:]]
-    first, second = np.array(ends, np.int64).reshape(-1, 2).T
-    links = sparse.coo_array((np.ones(len(ends), np.int8), (first, second)), (len(files), len(files)))
-    _, clusters = connected_components(links, directed=False)
-    return np.asarray(clusters, np.int64)
 
 
 def split_labels(
@@ -208,13 +194,28 @@ def _write(out: Path, dataset: Dataset, parts: Parts, progress: Progress) -> Non
     """Write one file a part under a temporary name, then rename all."""
     out.mkdir(parents=True, exist_ok=True)
     temporary = [out / f".{name}.jsonl.tmp" for name in PARTS]
-    with ExitStack() as stack:
-        files: list[TextIO] = [stack.enter_context(path.open("w", encoding="utf-8")) for path in temporary]
-        for mark, part in zip(dataset.marks(lambda fault: None), parts.tolist(), strict=True):
-            files[part].write(json.dumps(manifest_row(mark, out), ensure_ascii=False) + "\n")
-            progress.advance(1)
-        for file in files:
-            file.flush()
-            os.fsync(file.fileno())
-    for path, name in zip(temporary, PARTS, strict=True):
-        path.replace(out / f"{name}.jsonl")
+    try:
+        with ExitStack() as stack:
+            files = [stack.enter_context(path.open("w", encoding="utf-8")) for path in temporary]
+            for mark, part in _together(dataset.marks(lambda fault: None), parts.tolist()):
+                files[part].write(json.dumps(manifest_row(mark, out), ensure_ascii=False) + "\n")
+                progress.advance(1)
+            for file in files:
+                file.flush()
+                os.fsync(file.fileno())
+        for path, name in zip(temporary, PARTS, strict=True):
+            path.replace(out / f"{name}.jsonl")
+    finally:
+        for path in temporary:
+            path.unlink(missing_ok=True)
+
+
+def _together(marks: Iterable[Mark], parts: Sequence[int]) -> Iterator[tuple[Mark, int]]:
+    """Each mark with its part."""
+    left = iter(parts)
+    for mark in marks:
+        if (part := next(left, None)) is None:
+            raise DatasetError("the dataset grew while it was split: split it again")
+        yield mark, part
+    if next(left, None) is not None:
+        raise DatasetError("the dataset shrank while it was split: split it again")

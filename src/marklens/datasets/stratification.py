@@ -2,7 +2,8 @@
 
 Sechidis, Tsoumakas, Vlahavas, On the Stratification of Multi-label Data, ECML PKDD 2011, algorithm 1. The
 rarest label is shared out first, each of its items going where that label is wanted most. Items here may be
-clusters of marks that must stay together, so they count as many times as they hold marks.
+clusters of marks that must stay together, so they count as many times as they hold marks, and of one label
+the largest go first.
 """
 
 import heapq
@@ -26,13 +27,14 @@ def stratify(
         counts: how often each item bears each label, sparse (items, labels).
         sizes: int64 (items,), marks in each item.
         shares: of the parts, summing to 1.
-        seed: of the order in which equal items are taken; the same seed gives the same parts.
+        seed: of the order in which items of one size are taken; the same seed gives the same parts.
 
     Returns:
         int8 (items,), the number of each item's part.
     """
     items = counts.shape[0]
     order = np.random.default_rng(seed).permutation(items)
+    order = order[np.argsort(-sizes[order], kind="stable")]  # large ones first: small ones even them out
     taken = counts[order]
     by_label = taken.tocsc()
     indptr, indices, data = (part.tolist() for part in (taken.indptr, taken.indices, taken.data))

@@ -116,19 +116,24 @@ def read_pairs(path: Path, files: Mapping[int, str]) -> tuple[list[Query], tuple
         UsageError: the file is missing or damaged, or no pair has both marks in this gallery.
     """
     rows = _read_json(path, dict)
+    if isinstance(rows, dict) and rows.get("kind") == "dissimilar":
+        raise UsageError(f"the pairs of {path} are dissimilar: give similar_pairs.json")
     pairs = rows.get("pairs") if isinstance(rows, dict) else None
     if not isinstance(pairs, list) or not all(_is_pair(row) for row in pairs):
         raise UsageError(f'{path} must hold {{"pairs": [{{"a": file, "b": file}}, …]}}: make it again')
     find, partners, faults = FileFinder(files).find, defaultdict[int, set[int]](set), list[Fault]()
     for row in pairs:
-        ends = {name: find(name) for name in (row["a"], row["b"])}
+        ends = [(name, find(name)) for name in (row["a"], row["b"])]
         faults += [
             Fault(name, "ambiguous-file" if found else "unknown-file", "a pair names it")
-            for name, found in ends.items()
+            for name, found in ends
             if len(found) != 1
         ]
-        if [len(found) for found in ends.values()] == [1, 1]:
-            (first,), (second,) = ends.values()
+        if all(len(found) == 1 for _, found in ends):
+            (first,), (second,) = (found for _, found in ends)
+            if first == second:
+                faults.append(Fault(row["a"], "repeated-file", "a pair names this mark twice"))
+                continue
             partners[first].add(second)
             partners[second].add(first)
     if not partners:

@@ -110,8 +110,13 @@ class Engine:
         """
         views_a_mark = max(1.0, len(self.store) / max(1, self.catalog.capacity))
         allowed = self.catalog.allowed(wanted or Filter())
-        scores, ids = self.store.search(vectors, min(len(self.store), round(depth * views_a_mark)), allowed)
-        return best_pairs(scores, ids, kinds)[:depth]
+        k = min(len(self.store), round(depth * views_a_mark))
+        while True:
+            scores, ids = self.store.search(vectors, k, allowed)
+            found = best_pairs(scores, ids, kinds)
+            if len(found) >= depth or k >= len(self.store) or not np.isfinite(scores).all():
+                return found[:depth]
+            k = min(len(self.store), 2 * k)  # many views of few marks took the places
 
     def _hits(self, candidates: list[Candidate]) -> tuple[Hit, ...]:
         marks = self.catalog.marks([candidate.number for candidate in candidates])

@@ -1,12 +1,15 @@
 """Builds: whatever stops them, the same call ends in the same index."""
 
 import json
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
-from tests.small_index import Silent, build, draw_marks, quick_settings
+from tests.small_index import Silent, build, draw_mark, draw_marks, quick_settings
 
 from marklens import assembly
 from marklens.core.errors import ArtifactError, IndexMismatchError, Interrupted, UsageError
@@ -15,6 +18,7 @@ from marklens.core.resources import StopFlag
 from marklens.datasets.opening import open_dataset
 from marklens.embeddings.pca_reducer import PcaReducer
 from marklens.indexing.folder import FolderLock, IndexFolder, Manifest, load_complete
+from marklens.indexing.maintenance import compact, remove_marks
 from marklens.retrieval.catalog import Catalog
 from marklens.retrieval.vector_store import open_store
 
@@ -203,3 +207,95 @@ def test_vectors_hold_what_the_network_said(index: Path, marks: Path) -> None:
     expected = PcaReducer.load(index / "pca.safetensors").reduce(pooled)
     stored = open_store(index / "vectors.faiss").vectors(np.array([1 << 3]))
     assert float((expected * stored).sum()) == pytest.approx(1, abs=1e-4)
+
+
+def test_a_rebuild_that_dies_in_its_last_stages_cannot_be_searched(
+    own_index: Callable[[], Path], marks: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, settings = own_index(), quick_settings()
+    plain = settings.model_copy(update={"pca": settings.pca.model_copy(update={"whitening": 0.0})})
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("marklens.indexing.derive.Catalog.create", die)
+    with pytest.raises(KeyboardInterrupt):
+        build(own, marks, plain)
+    with pytest.raises(ArtifactError, match="not finished"):
+        assembly.open_engine(own, settings)
+    monkeypatch.undo()
+    build(own, marks, plain)
+    assert assembly.open_engine(own, settings).similar(3, 1)[0].score == pytest.approx(1, abs=1e-3)
+
+
+def test_an_interrupted_rebuild_can_be_searched_but_not_changed(tmp_path: Path) -> None:
+    marks, index = draw_marks(tmp_path / "marks", 20), tmp_path / "index"
+    build(index, marks)
+    (marks / "mark0000.png").unlink()  # every chunk shifts
+    stop = StopFlag()
+    with pytest.raises(Interrupted):
+        assembly.build(index, open_dataset(marks), quick_settings(), None, StopAfter(1, stop), stop)
+    assert len(assembly.open_engine(index, quick_settings()).similar(3, 50)) == 20
+    with pytest.raises(ArtifactError, match="has not finished"):
+        compact(IndexFolder(index), 1, Silent())
+    assert build(index, marks).manifest.counts["marks"] == 19
+
+
+def test_removed_marks_stay_removed_through_compaction_and_rebuild(tmp_path: Path) -> None:
+    marks, index = draw_marks(tmp_path / "marks", 12), tmp_path / "index"
+    build(index, marks)
+    remove_marks(IndexFolder(index), ["mark0005"])
+    compact(IndexFolder(index), 1, Silent())
+    (marks / "mark0000.png").unlink()
+    assert build(index, marks).manifest.counts["marks"] == 10
+    with Catalog.open(index / "catalog.sqlite") as catalog:
+        assert catalog.number("mark0005") is None
+
+
+def test_a_changed_picture_of_the_same_size_is_noticed(tmp_path: Path) -> None:
+    marks = draw_marks(tmp_path / "marks", 3)
+    for number, seed in enumerate((5, 6)):
+        cv2.imwrite(str(marks / f"plain{number}.bmp"), draw_mark(seed))
+    build(tmp_path / "index", marks)
+    (marks / "plain0.bmp").write_bytes((marks / "plain1.bmp").read_bytes())
+    os.utime(marks / "plain0.bmp", ns=(1, 1))
+    assert build(tmp_path / "index", marks).described > 0
+
+
+def test_two_manifests_of_one_folder_are_two_datasets(tmp_path: Path) -> None:
+    marks = draw_marks(tmp_path, 4)
+    for name, numbers in (("train", (0, 1, 2)), ("val", (3,))):
+        rows = [json.dumps({"file": f"mark{number:04d}.png"}) for number in numbers]
+        (marks / f"{name}.jsonl").write_text("\n".join(rows))
+    build(tmp_path / "index", marks / "train.jsonl")
+    with pytest.raises(UsageError, match="another folder"):
+        build(tmp_path / "index", marks / "val.jsonl")
+
+
+def test_a_smaller_limit_throws_nothing_away(own_index: Callable[[], Path], marks: Path) -> None:
+    own = own_index()
+    with pytest.raises(UsageError, match="--limit 3"):
+        build(own, marks, limit=3)
+    assert load_complete(IndexFolder(own)).counts["marks"] == 30
+
+
+def test_chunks_that_nobody_knows_are_made_again(own_index: Callable[[], Path], marks: Path) -> None:
+    own = own_index()
+    (own / "manifest.json").unlink()
+    assert build(own, marks, quick_settings(figurative=False)).described == 30
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file names are bytes on Linux only")
+def test_file_names_that_are_no_utf8_cost_nothing(tmp_path: Path) -> None:
+    marks = draw_marks(tmp_path / "marks", 2)
+    os.rename(marks / "mark0000.png", os.fsencode(marks) + b"/m\xff.png")
+    with open(os.fsencode(marks) + b"/bad\xfe.png", "wb"):
+        pass
+    report = build(tmp_path / "index", marks)
+    assert report.manifest.counts["marks"] == 2
+    assert len((tmp_path / "index" / "errors.jsonl").read_text().splitlines()) == 1
+
+
+def test_as_many_hits_as_asked_for(index: Path) -> None:
+    engine = assembly.open_engine(index, quick_settings())
+    assert [len(engine.similar(0, depth)) for depth in (1, 15, 20, 29, 30, 99)] == [1, 15, 20, 29, 30, 30]

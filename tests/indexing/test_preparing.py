@@ -218,9 +218,9 @@ def test_no_worker_outlives_its_parent(tmp_path: Path, number: signal.Signals) -
             os.killpg(parent.pid, number)  # as a terminal does: to parent and workers
         else:
             parent.send_signal(number)
-        parent.wait(15)
+        parent.wait(60)
         assert children
-        _, alive = psutil.wait_procs(children, timeout=5)
+        _, alive = psutil.wait_procs(children, timeout=30)
         assert not [child for child in alive if child.status() != psutil.STATUS_ZOMBIE]
     finally:
         for process in children:

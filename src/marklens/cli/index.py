@@ -144,6 +144,7 @@ def verify(
     """
     from dataclasses import asdict
 
+    from rich.markup import escape
     from rich.table import Table
 
     from marklens.assembly import check
@@ -154,11 +155,11 @@ def verify(
     if as_json:
         print_json({"passed": all(c.passed for c in checks), "checks": [asdict(c) for c in checks]})
     else:
-        table = Table(title=f"Verification of {index}", title_justify="left")
+        table = Table(title=escape(f"Verification of {index}"), title_justify="left")
         for heading in ("check", "", "what was found"):
             table.add_column(heading)
         for one in checks:
-            table.add_row(one.name, "[green]ok[/]" if one.passed else "[red]failed[/]", one.detail)
+            table.add_row(one.name, "[green]ok[/]" if one.passed else "[red]failed[/]", escape(one.detail))
         _print(table)
     if not all(one.passed for one in checks):
         raise typer.Exit(1)
@@ -204,9 +205,10 @@ def _stages_table(manifest: "Manifest") -> "Table":
 
 
 def _info_table(manifest: "Manifest", index: Path, size: int) -> "Table":
+    from rich.markup import escape
     from rich.table import Table
 
-    table = Table(title=f"Index {index}", title_justify="left", show_header=False)
+    table = Table(title=escape(f"Index {index}"), title_justify="left", show_header=False)
     recipe = manifest.recipe
     rows = {
         **{name: f"{count:,}" for name, count in manifest.counts.items()},
@@ -216,10 +218,10 @@ def _info_table(manifest: "Manifest", index: Path, size: int) -> "Table":
         "model": f"{recipe.model['file']} ({recipe.model['hash']})",
         "reduction": f"{recipe.model['dims']} to {recipe.pca['dims']} dims, "
         f"whitening {recipe.pca['whitening']}",
-        "views": ", ".join(f"{name}={value}" for name, value in recipe.preprocessing.items()),
+        "preprocessing": ", ".join(f"{name}={value}" for name, value in recipe.preprocessing.items()),
     }
     for name, value in rows.items():
-        table.add_row(name, value)
+        table.add_row(name, escape(str(value)))
     return table
 
 

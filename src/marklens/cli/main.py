@@ -11,6 +11,8 @@ from marklens.cli import dataset, demo, evaluate, export, index, search
 from marklens.cli.logs import configure_logs
 from marklens.core.errors import MarklensError
 
+INTERRUPTED = 130
+"""What typer makes of a KeyboardInterrupt."""
 GLOBAL_FLAGS = ("--verbose", "--log-json")
 
 app = typer.Typer(
@@ -57,6 +59,8 @@ def run(arguments: Sequence[str]) -> int:
     arguments = _global_flags_first(arguments)
     try:
         result = app(list(arguments), standalone_mode=False)
+        if result == INTERRUPTED:
+            return _fail("stopped", 1)
         return result if isinstance(result, int) else 0
     except typer.TyperException as error:
         context, message = getattr(error, "ctx", None), error.format_message()

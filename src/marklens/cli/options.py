@@ -22,7 +22,8 @@ DatasetArgument = Annotated[
 
 def print_json(document: Any) -> None:
     """One JSON document on stdout."""
-    typer.echo(json.dumps(document, ensure_ascii=False))
+    text = json.dumps(document, ensure_ascii=False)
+    typer.echo(text.encode("utf-8", "replace").decode("utf-8"))  # a file name need not be valid UTF-8
 
 
 def make_filter(vienna: Sequence[str], years: str | None, where: Sequence[str]) -> "Filter":
@@ -34,6 +35,8 @@ def make_filter(vienna: Sequence[str], years: str | None, where: Sequence[str]) 
     from marklens.core.types import Filter
 
     attributes = dict(_pair(condition) for condition in where)
+    if len(attributes) < len(where):
+        raise UsageError("--where names an attribute twice: a mark has one value of each")
     return Filter(tuple(vienna), _years(years) if years else None, attributes)
 
 

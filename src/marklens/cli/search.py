@@ -125,7 +125,7 @@ def _print_table(hits: tuple["Hit", ...], timings: dict[str, float], html: Path 
         console.print(hits_table(hits, f"{len(hits)} nearest marks"))
     stages = ", ".join(f"{stage} {value:.0f}" for stage, value in timings.items() if stage != "total")
     page = f" The page is {html}." if html else ""
-    console.print(f"{timings['total']:.0f} ms ({stages}).{page}", highlight=False)
+    console.print(f"{timings['total']:.0f} ms ({stages}).{page}", highlight=False, markup=False)
 
 
 def _write_page(

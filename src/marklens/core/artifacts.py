@@ -41,7 +41,7 @@ def write_text(path: Path, text: str) -> None:
     """Write a text file atomically, UTF-8."""
 
     def write(temporary: Path) -> None:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", errors="surrogateescape")
 
     write_atomic(path, write)
 

@@ -17,6 +17,7 @@ from marklens.core.errors import DatasetError
 from marklens.core.ports import Dataset, Progress
 from marklens.core.types import Fault, Mark
 from marklens.datasets.grouping import cluster, find_groups
+from marklens.datasets.refinement import refine
 from marklens.datasets.stratification import stratify
 from marklens.datasets.vienna import described
 
@@ -78,7 +79,7 @@ class SplitReport:
 
     def to_json(self) -> dict[str, Any]:
         """The document `split.json`."""
-        method = "iterative stratification (Sechidis et al. 2011) of clusters"
+        method = "iterative stratification (Sechidis et al. 2011) of clusters, evened out by single moves"
         return {"method": method, "largest_deviation": self.largest_deviation, **asdict(self)}
 
 
@@ -153,11 +154,12 @@ def label_matrix(codes: Sequence[Sequence[str]]) -> tuple[sparse.csr_array, list
 def split_labels(
     labels: sparse.csr_array, clusters: npt.NDArray[np.int64], shares: Sequence[float], seed: int
 ) -> Parts:
-    """Give every mark the part of its cluster, int8 (marks,); see `stratify`."""
+    """Give every mark the part of its cluster, int8 (marks,); see `stratify` and `refine`."""
     sizes = np.bincount(clusters)
     rows = (clusters, np.arange(len(clusters)))
     members = sparse.csr_array((np.ones(len(clusters), np.int64), rows), (len(sizes), len(clusters)))
-    return stratify((members @ labels).tocsr(), sizes, shares, seed)[clusters]
+    counts = (members @ labels).tocsr()
+    return refine(counts, sizes, shares, stratify(counts, sizes, shares, seed))[clusters]
 
 
 def code_shares(

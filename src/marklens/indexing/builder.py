@@ -1,11 +1,13 @@
 """Build an index from a dataset, or finish a build that was stopped: the same call does both."""
 
 import hashlib
-from collections.abc import Iterable
-from dataclasses import dataclass
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
 from time import perf_counter
+from typing import Any
 
 from loguru import logger
 
@@ -78,13 +80,18 @@ def build_index(describer: Describer, dataset: Dataset, recipe: Recipe, options:
         DiskSpaceError: there is too little room.
     """
     started, folder = perf_counter(), describer.folder
+    if folder.root.exists() and not folder.root.is_dir():
+        raise UsageError(f"{folder.root} is no folder: name one for the index")
+    folder.root.mkdir(parents=True, exist_ok=True)
     with FolderLock(folder):
-        before = _existing(folder, recipe, dataset)
+        scope = {"root": _identity(dataset), "limit": options.limit}
+        before = _existing(folder, recipe, scope)
         expected = min(dataset.count(), options.limit or dataset.count())
         require_disk_space(folder.root, expected * BYTES_A_MARK, f"an index of {expected:,} marks")
-        scope = {"root": str(dataset.root), "limit": options.limit}
         if before is None:
-            Manifest(recipe, scope).save(folder)
+            _drop_chunks(folder, 0)  # nobody knows how they were made
+            before = Manifest(recipe, scope)
+        replace(before, rebuilding=before.complete).save(folder)
         logger.info("building the index of about {} marks of {}", expected, dataset.root)
         faults: list[Fault] = []
         describer.progress.start("describe", expected)
@@ -92,11 +99,11 @@ def build_index(describer: Describer, dataset: Dataset, recipe: Recipe, options:
         if not done.sources:
             raise UsageError(f"{dataset.root} holds no marks: give a folder of pictures or an L3D dataset")
         source = digest([*done.sources, repr(sorted(recipe.pca.items()))])
-        if before and before.source == source and _intact(folder):
+        if before.complete and before.source == source and _intact(folder):
+            before.save(folder)
             return BuildReport(before, done.marks, perf_counter() - started, changed=False)
-        removed = _removed_ids(folder)
-        for stale in folder.chunks_from(len(done.sources)):
-            stale.unlink()
+        replace(before, complete=False, rebuilding=False).save(folder)
+        _drop_chunks(folder, len(done.sources))
         written = write_errors(folder, len(done.sources), faults)
         derived = derive(folder, len(done.sources), recipe, None, options.threads, describer.progress)
         manifest = Manifest(
@@ -105,7 +112,8 @@ def build_index(describer: Describer, dataset: Dataset, recipe: Recipe, options:
             complete=True,
             source=source,
             chunks=len(done.sources),
-            counts=counts(folder, removed, derived.views, written),
+            counts=counts(folder, before.removed, derived.views, written),
+            removed=before.removed,
             checksums=checksums(folder),
             seconds={**done.seconds, **derived.seconds},
             made=stamp(),
@@ -133,23 +141,39 @@ def digest(parts: Iterable[str]) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 
-def _existing(folder: IndexFolder, recipe: Recipe, dataset: Dataset) -> Manifest | None:
+def _identity(dataset: Dataset) -> str:
+    """What a dataset is known by: one folder can hold several manifests."""
+    return str(getattr(dataset, "path", dataset.root))
+
+
+def _existing(folder: IndexFolder, recipe: Recipe, scope: Mapping[str, Any]) -> Manifest | None:
     """The manifest that is there, after checking that this build may go on from it."""
     if not folder.manifest.is_file():
         return None
     before = Manifest.load(folder)
     require_same(before.recipe, recipe, folder, ("preprocessing", "model"))
-    if before.dataset["root"] != str(dataset.root):
+    if before.dataset["root"] != scope["root"]:
+        state = "index" if before.complete else "unfinished build"
         raise UsageError(
-            f"{folder.root} holds the index of {before.dataset['root']}: add marks with 'marklens index "
-            "add', or build into another folder"
+            f"{folder.root} holds the {state} of {before.dataset['root']}: build into another folder"
+            + (", or add marks with 'marklens index add'" if before.complete else ", or delete it")
         )
     if before.added:
         raise UsageError(
             f"marks were added to the index in {folder.root}: go on with 'marklens index add', "
             "or build into another folder"
         )
+    if before.complete and (scope["limit"] or math.inf) < (before.dataset["limit"] or math.inf):
+        raise UsageError(
+            f"the index in {folder.root} holds more marks than --limit {scope['limit']}: "
+            "build into another folder"
+        )
     return before
+
+
+def _drop_chunks(folder: IndexFolder, first: int) -> None:
+    for stale in folder.chunks_from(first):
+        stale.unlink()
 
 
 def _intact(folder: IndexFolder) -> bool:
@@ -158,13 +182,3 @@ def _intact(folder: IndexFolder) -> bool:
         return load_complete(folder).checksums == checksums(folder)
     except ArtifactError:
         return False
-
-
-def _removed_ids(folder: IndexFolder) -> list[str]:
-    """Marks that were removed from the finished index that is there: they stay removed."""
-    try:
-        load_complete(folder)
-        with Catalog.open(folder.catalog) as catalog:
-            return catalog.removed_ids()
-    except ArtifactError:
-        return []

@@ -122,8 +122,8 @@ def source_of(path: Path) -> str | None:
 
 
 def fingerprint(marks: Iterable[Mark]) -> str:
-    """Hexadecimal digest of the marks and the sizes of their pictures: a change of either shows."""
-    lines = [json.dumps([_plain(mark), _size(mark.path)], sort_keys=True) for mark in marks]
+    """Hexadecimal digest of the marks and of size and time of their pictures: a change of either shows."""
+    lines = [json.dumps([_plain(mark), _stamp(mark.path)], sort_keys=True) for mark in marks]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:32]
 
 
@@ -131,11 +131,11 @@ def _plain(mark: Mark) -> dict[str, Any]:
     return {**asdict(mark), "path": str(mark.path)}
 
 
-def _size(path: Path) -> int:
+def _stamp(path: Path) -> tuple[int, int]:
     try:
-        return path.stat().st_size
+        return path.stat().st_size, path.stat().st_mtime_ns
     except OSError:
-        return -1
+        return -1, -1
 
 
 def _mark(row: Mapping[str, Any]) -> Mark:
@@ -143,7 +143,7 @@ def _mark(row: Mapping[str, Any]) -> Mark:
 
 
 def _dump(rows: Sequence[Mapping[str, Any]]) -> str:
-    return json.dumps(rows, ensure_ascii=False, sort_keys=True)
+    return json.dumps(rows, sort_keys=True)  # ASCII: a file name need not be valid UTF-8
 
 
 def _digest(arrays: Mapping[str, npt.NDArray[Any]], texts: Mapping[str, str]) -> str:
@@ -152,5 +152,5 @@ def _digest(arrays: Mapping[str, npt.NDArray[Any]], texts: Mapping[str, str]) ->
         digest.update(f"{name}{arrays[name].shape}{arrays[name].dtype}".encode())
         digest.update(np.ascontiguousarray(arrays[name]).tobytes())
     for name in sorted(texts):
-        digest.update(f"{name}{texts[name]}".encode())
+        digest.update(f"{name}{texts[name]}".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()

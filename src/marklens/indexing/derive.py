@@ -94,7 +94,7 @@ def write_errors(folder: IndexFolder, chunks: int, dataset_faults: Sequence[Faul
     """Write errors.jsonl: what is wrong with the dataset's data, then with its pictures; return how many."""
     pictures = [fault for path in folder.chunks(chunks) for fault in load_chunk(path).faults]
     rows = [("dataset", fault) for fault in dataset_faults] + [("picture", fault) for fault in pictures]
-    lines = [json.dumps({"of": of, **asdict(fault)}, ensure_ascii=False) + "\n" for of, fault in rows]
+    lines = [json.dumps({"of": of, **asdict(fault)}) + "\n" for of, fault in rows]
     write_text(folder.errors, "".join(lines))
     return len(rows)
 

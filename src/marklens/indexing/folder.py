@@ -1,7 +1,7 @@
 """What lies where in an index folder, and the manifest that describes it."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -89,7 +89,7 @@ class Recipe:
             f"{part}.{name}: {mine[part].get(name)!r} against {theirs[part].get(name)!r}"
             for part in parts
             for name in sorted({*mine[part], *theirs[part]})
-            if mine[part].get(name) != theirs[part].get(name)
+            if name != "file" and mine[part].get(name) != theirs[part].get(name)
         ]
 
 
@@ -100,11 +100,13 @@ class Manifest:
     Attributes:
         recipe: how the vectors came about.
         dataset: root and limit of the dataset it was built from.
-        complete: False while the first build is under way.
+        complete: whether it can be searched; False during a first build and the last stages of any.
+        rebuilding: chunks of a finished index are being made anew; only a build may go on from there.
         source: digest of what the chunks were made from; the same again means up to date.
         chunks: how many chunks belong to the index.
         added: how many of them came by `index add`.
         counts: marks, removed, views, faults.
+        removed: ids that were removed, hidden or compacted away; they stay so when the index is built again.
         checksums: SHA-256 of every derived file.
         seconds: time by stage of the last build.
         made: version and time (UTC, ISO 8601).
@@ -113,10 +115,12 @@ class Manifest:
     recipe: Recipe
     dataset: Mapping[str, Any]
     complete: bool = False
+    rebuilding: bool = False
     source: str = ""
     chunks: int = 0
     added: int = 0
     counts: Mapping[str, int] = field(default_factory=dict)
+    removed: Sequence[str] = ()
     checksums: Mapping[str, str] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
     made: Mapping[str, str] = field(default_factory=dict)
@@ -164,6 +168,18 @@ def load_complete(folder: IndexFolder) -> Manifest:
     return manifest
 
 
+def load_changeable(folder: IndexFolder) -> Manifest:
+    """Read the manifest of an index that marks can be added to and removed from.
+
+    Raises:
+        ArtifactError: its build, or a later one, has not finished, or a file is missing.
+    """
+    manifest = load_complete(folder)
+    if manifest.rebuilding:
+        raise ArtifactError(f"a rebuild of {folder.root} has not finished: run 'marklens index build' again")
+    return manifest
+
+
 def require_same(mine: Recipe, theirs: Recipe, folder: IndexFolder, parts: tuple[str, ...]) -> None:
     """Refuse to mix two recipes.
 
@@ -207,9 +223,10 @@ class FolderLock:
     def __enter__(self) -> None:
         import fcntl
 
-        if self._folder.root.exists() and not self._folder.root.is_dir():
-            raise UsageError(f"{self._folder.root} is no folder: name one for the index")
-        self._folder.root.mkdir(parents=True, exist_ok=True)
+        if not self._folder.root.is_dir():
+            raise UsageError(
+                f"there is no index in {self._folder.root}: make one with 'marklens index build'"
+            )
         self._handle = os.open(self._folder.lock, os.O_CREAT | os.O_RDWR)
         try:
             fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

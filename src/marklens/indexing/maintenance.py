@@ -20,7 +20,7 @@ from marklens.indexing.folder import (
     Manifest,
     Recipe,
     checksums,
-    load_complete,
+    load_changeable,
     require_counts,
     require_same,
 )
@@ -38,7 +38,7 @@ def add_marks(describer: Describer, dataset: Dataset, recipe: Recipe, chunk: int
     """
     started, folder = perf_counter(), describer.folder
     with FolderLock(folder):
-        manifest = load_complete(folder)
+        manifest = load_changeable(folder)
         require_same(manifest.recipe, recipe, folder, ("preprocessing", "model"))
         store = open_store(folder.vectors, writable=True)
         faults: list[Fault] = []
@@ -52,7 +52,7 @@ def add_marks(describer: Describer, dataset: Dataset, recipe: Recipe, chunk: int
                 return BuildReport(manifest, 0, perf_counter() - started, changed=False)
             reducer = PcaReducer.load(folder.pca)
             chunks = [load_chunk(path) for path in folder.chunks_from(manifest.chunks)[: len(done.sources)]]
-            number = catalog.capacity
+            number, new_ids = catalog.capacity, {mark.id for part in chunks for mark in part.marks}
             catalog.append(entries(chunks, number))
             for part in chunks:
                 store.add(part.view_ids(number), reduce_chunk(part, reducer))
@@ -65,6 +65,7 @@ def add_marks(describer: Describer, dataset: Dataset, recipe: Recipe, chunk: int
             manifest,
             chunks=total,
             added=manifest.added + len(done.sources),
+            removed=[known for known in manifest.removed if known not in new_ids],
             counts={"marks": held.marks, "removed": held.removed, "views": len(store), "faults": written},
             checksums=checksums(folder),
             made=stamp(),
@@ -80,12 +81,13 @@ def remove_marks(folder: IndexFolder, ids: Sequence[str]) -> tuple[int, list[str
         how many were removed, and the ids that the index does not know.
     """
     with FolderLock(folder):
-        manifest = load_complete(folder)
+        manifest = load_changeable(folder)
         with Catalog.open(folder.catalog, writable=True) as catalog:
             unknown = catalog.remove(ids)
             held = catalog.counts()
         now = {**manifest.counts, "marks": held.marks, "removed": held.removed}
-        replace(manifest, counts=now, checksums=checksums(folder)).save(folder)
+        hidden = sorted({*manifest.removed, *(set(ids) - set(unknown))})
+        replace(manifest, counts=now, removed=hidden, checksums=checksums(folder)).save(folder)
         return held.removed - manifest.counts["removed"], unknown
 
 
@@ -101,7 +103,11 @@ def compact(folder: IndexFolder, threads: int, progress: Progress) -> Manifest:
             raise ArtifactError(
                 f"the build of {folder.root} is not finished: run 'marklens index build' again"
             )
-        removed = _removed(folder)
+        if manifest.rebuilding:
+            raise ArtifactError(
+                f"a rebuild of {folder.root} has not finished: run 'marklens index build' again"
+            )
+        removed = frozenset(manifest.removed)
         for path in folder.chunks(manifest.chunks):
             chunk = load_chunk(path)
             if any(mark.id in removed for mark in chunk.marks):
@@ -129,10 +135,3 @@ def _unknown(marks: Iterator[Mark], catalog: Catalog, progress: Progress) -> Ite
         progress.advance(1, skipped=True)
     if refused:
         logger.warning("{} marks were removed before: compact the index to add them again", refused)
-
-
-def _removed(folder: IndexFolder) -> frozenset[str]:
-    if not folder.catalog.is_file():
-        return frozenset()
-    with Catalog.open(folder.catalog) as catalog:
-        return frozenset(catalog.removed_ids())

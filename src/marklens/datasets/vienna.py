@@ -5,8 +5,8 @@ from importlib.resources import files
 
 EDITION = "Vienna Classification, 9th edition (2023)"
 """WIPO, International Classification of the Figurative Elements of Marks. The wording in `vienna_names.tsv`
-is abridged by us, from memory of WIPO's text; where it matters, read WIPO's own. The numbers of the divisions of
-categories 1 to 25 were checked against a public list of an earlier edition."""
+is abridged by us, from memory of WIPO's text; where it matters, read WIPO's own. The numbers of the divisions
+of categories 1 to 25 were checked against a public list of an earlier edition."""
 
 
 def category_of(code: str) -> str:

@@ -174,7 +174,8 @@ def test_closing_in_the_middle_of_a_hang_returns_at_once(tmp_path: Path) -> None
 
 
 PARENT = """
-import os, sys, time
+import os, signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background starts with it ignored
 sys.path[:0] = [{tests!r}]
 from pathlib import Path
 import test_preparing as t

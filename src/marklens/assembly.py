@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from marklens.core.errors import IndexMismatchError, UsageError
+from marklens.core.errors import ArtifactError, IndexMismatchError, UsageError
 from marklens.core.ports import Dataset, Progress
 from marklens.core.resources import StopFlag
 from marklens.embeddings.onnx_embedder import OnnxEmbedder, bundled_weights
@@ -106,10 +106,14 @@ def open_engine(root: Path, settings: Settings) -> Engine:
     catalog, store = Catalog.open(folder.catalog), open_store(folder.vectors)
     held = catalog.counts()
     require_counts(folder, manifest, held.marks + held.removed, len(store))
+    reducer = PcaReducer.load(folder.pca)
+    if Manifest.load(folder) != manifest:
+        catalog.close()
+        raise ArtifactError(f"the index in {root} was changed while it was opened: try again")
     return Engine(
         make_view_maker(_remembered_options(manifest)),
         embedder,
-        PcaReducer.load(folder.pca),
+        reducer,
         store,
         catalog,
         asdict(manifest.recipe),

@@ -145,10 +145,12 @@ def test_the_life_of_an_index(call: Call, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
-        (["search", "none.png", "--index", "INDEX"], 2, "none.png does not exist"),
+        (["search", "none.png", "--index", "INDEX"], 2, "none.png is no file"),
         (["search", "MARK", "--index", "nowhere"], 2, "no index in nowhere"),
         (["search", "MARK", "--index", "INDEX", "--years", "x"], 2, "--years"),
         (["search", "MARK", "--index", "INDEX", "--years", "2001-1999"], 2, "backwards"),
+        (["search", "MARK", "--index", "INDEX", "--years", "1998-"], 2, "--years"),
+        (["evaluate", "--index", "INDEX", "--groups", "BAD", "--depth", "²"], 2, "--depth"),
         (["search", "MARK", "--index", "INDEX", "--where", "office"], 2, "name=value"),
         (["search", "MARK", "--index", "INDEX", "--vienna", "cat"], 2, "cat"),
         (["search", "MARK", "--index", "INDEX", "--top", "0"], 2, "--top"),

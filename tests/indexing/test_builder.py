@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -279,10 +280,41 @@ def test_a_smaller_limit_throws_nothing_away(own_index: Callable[[], Path], mark
     assert load_complete(IndexFolder(own)).counts["marks"] == 30
 
 
-def test_chunks_that_nobody_knows_are_made_again(own_index: Callable[[], Path], marks: Path) -> None:
+def test_chunks_that_nobody_knows_are_left_alone(own_index: Callable[[], Path], marks: Path) -> None:
     own = own_index()
     (own / "manifest.json").unlink()
-    assert build(own, marks, quick_settings(figurative=False)).described == 30
+    kept = {path.name: path.read_bytes() for path in (own / "chunks").iterdir()}
+    with pytest.raises(UsageError, match="something else"):
+        build(own, marks)
+    assert {path.name: path.read_bytes() for path in (own / "chunks").iterdir()} == kept
+
+
+def test_a_build_that_finds_nothing_leaves_a_finished_index_changeable(tmp_path: Path) -> None:
+    marks = draw_marks(tmp_path / "marks", 4)
+    manifest, index = marks / "manifest.jsonl", tmp_path / "index"
+    row = json.dumps({"file": "mark0000.png"})
+    manifest.write_text(row)
+    build(index, marks)
+    manifest.write_text("")
+    with pytest.raises(UsageError, match="no marks"):
+        build(index, marks)
+    assert remove_marks(IndexFolder(index), ["mark0000"]) == (1, [])
+
+
+def test_an_index_changed_while_it_is_opened_is_not_opened(
+    own_index: Callable[[], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = own_index()
+    load = PcaReducer.load
+
+    def load_while_changed(path: Path) -> PcaReducer:
+        reducer = load(path)
+        replace(load_complete(IndexFolder(own)), source="another").save(IndexFolder(own))
+        return reducer
+
+    monkeypatch.setattr("marklens.assembly.PcaReducer.load", load_while_changed)
+    with pytest.raises(ArtifactError, match="try again"):
+        assembly.open_engine(own, quick_settings())
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="file names are bytes on Linux only")

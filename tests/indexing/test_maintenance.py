@@ -132,3 +132,65 @@ def test_verification_sees_changed_files_and_pictures(tmp_path: Path) -> None:
     pca = own / "pca.safetensors"
     pca.write_bytes(pca.read_bytes() + b" ")
     assert checks(own)["checksums"] is False
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: nothing catches it."""
+
+
+def die(*_: object) -> None:
+    raise Killed
+
+
+def test_nothing_is_removed_from_an_index_whose_addition_was_killed(
+    own_index: Callable[[], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, new = own_index(), draw_marks(tmp_path / "new", 2, first=40)
+    monkeypatch.setattr("marklens.retrieval.faiss_store.FaissStore.save", die)
+    with pytest.raises(Killed):
+        add(own, new)
+    monkeypatch.undo()
+    with pytest.raises(ArtifactError, match="index compact"):
+        remove_marks(IndexFolder(own), ["mark0005"])
+    compact(IndexFolder(own), 1, Silent())
+    assert add(own, new).manifest.counts["marks"] == 32  # their chunk was kept: nothing is described again
+    assert found(own, new / "mark0040.png")[0] == "mark0040"
+    assert all(checks(own).values())
+
+
+def test_a_killed_removal_stays_removed(
+    own_index: Callable[[], Path], marks: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = own_index()
+    monkeypatch.setattr("marklens.indexing.maintenance.Manifest.save", die)
+    with pytest.raises(Killed):
+        remove_marks(IndexFolder(own), ["mark0005"])
+    monkeypatch.undo()
+    compact(IndexFolder(own), 1, Silent())
+    assert "mark0005" not in found(own, marks / "mark0005.png")
+    assert load_complete(IndexFolder(own)).removed == ["mark0005"]
+
+
+def test_verification_sees_marks_without_vectors(own_index: Callable[[], Path], index: Path) -> None:
+    from dataclasses import replace
+
+    from marklens.indexing.folder import checksums
+    from marklens.retrieval.catalog import Catalog, Entry
+
+    own = own_index()
+    with Catalog.open(own / "catalog.sqlite", writable=True) as catalog:
+        mark = catalog.marks([0])[0]
+        lost = Entry(30, replace(mark, id="lost"), catalog.views([0])[0], None)
+        catalog.append([lost])
+        catalog.remove(["mark0001"])
+        held = catalog.counts()
+    manifest = load_complete(IndexFolder(own))
+    now = {**manifest.counts, "marks": held.marks, "removed": held.removed}
+    replace(manifest, counts=now, checksums=checksums(IndexFolder(own))).save(IndexFolder(own))
+    assert checks(own)["counts"] is False
+
+
+def test_an_id_that_is_no_utf8_does_not_spoil_the_manifest(own_index: Callable[[], Path]) -> None:
+    own = own_index()
+    assert remove_marks(IndexFolder(own), ["caf\udce9"])[0] == 0
+    assert load_complete(IndexFolder(own)).counts["marks"] == 30

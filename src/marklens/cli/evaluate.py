@@ -97,7 +97,7 @@ def measure(engine: "Engine", asked: Asked, depth: int, progress: "Progress") ->
     progress.start("evaluate", len(asked.queries))
     config = {
         **asked.config,
-        "depth": "all" if depth >= gallery else depth,
+        "depth": "all" if depth >= gallery else depth - 1,  # the query itself came on top
         "queries": "stored vectors",
         **engine.recipe,
     }
@@ -136,7 +136,7 @@ def _ranker(engine: "Engine", depth: int, progress: "Progress") -> Any:
 def _depth(text: str, engine: "Engine") -> int:
     if text == "all":
         return engine.catalog.capacity
-    if not text.isdigit() or int(text) < 1:
+    if not text.isdecimal() or len(text) > 9 or int(text) < 1:
         raise UsageError(f"--depth takes a number or 'all', not '{text}'")
     return int(text) + 1  # the query itself will leave
 

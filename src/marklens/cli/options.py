@@ -43,7 +43,7 @@ def make_filter(vienna: Sequence[str], years: str | None, where: Sequence[str]) 
 def _years(text: str) -> tuple[int, int]:
     first, _, last = text.partition("-")
     try:
-        span = int(first), int(last or first)
+        span = int(first), int(last if "-" in text else first)
     except ValueError:
         raise UsageError(f"--years takes one year or two, as in 1998-2005, not '{text}'") from None
     if span[0] > span[1]:

@@ -48,7 +48,7 @@ def search(
 
     wanted = make_filter(vienna or (), years, where or ())
     if not image.is_file():
-        raise UsageError(f"{image} does not exist: give the picture to search for")
+        raise UsageError(f"{image} is no file: give the picture to search for")
     engine = open_engine(index, load_settings())
     started = perf_counter()
     picture = read_picture(image)

@@ -48,7 +48,7 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, document: Any) -> None:
     """Write a JSON document atomically, indented, with sorted keys."""
-    write_text(path, json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
+    write_text(path, json.dumps(document, indent=2, sort_keys=True) + "\n")
 
 
 def read_json(path: Path) -> Any:

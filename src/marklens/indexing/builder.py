@@ -89,7 +89,11 @@ def build_index(describer: Describer, dataset: Dataset, recipe: Recipe, options:
         expected = min(dataset.count(), options.limit or dataset.count())
         require_disk_space(folder.root, expected * BYTES_A_MARK, f"an index of {expected:,} marks")
         if before is None:
-            _drop_chunks(folder, 0)  # nobody knows how they were made
+            if folder.chunks_from(0):
+                raise UsageError(
+                    f"{folder.root / 'chunks'} holds files of something else, or of an index whose "
+                    "manifest.json is gone: delete them or build into another folder"
+                )
             before = Manifest(recipe, scope)
         replace(before, rebuilding=before.complete).save(folder)
         logger.info("building the index of about {} marks of {}", expected, dataset.root)
@@ -97,6 +101,7 @@ def build_index(describer: Describer, dataset: Dataset, recipe: Recipe, options:
         describer.progress.start("describe", expected)
         done = describer.describe(islice(dataset.marks(faults.append), options.limit), options.chunk)
         if not done.sources:
+            before.save(folder)
             raise UsageError(f"{dataset.root} holds no marks: give a folder of pictures or an L3D dataset")
         source = digest([*done.sources, repr(sorted(recipe.pca.items()))])
         if before.complete and before.source == source and _intact(folder):

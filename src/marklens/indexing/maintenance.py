@@ -82,11 +82,14 @@ def remove_marks(folder: IndexFolder, ids: Sequence[str]) -> tuple[int, list[str
     """
     with FolderLock(folder):
         manifest = load_changeable(folder)
+        views = len(open_store(folder.vectors))
         with Catalog.open(folder.catalog, writable=True) as catalog:
-            unknown = catalog.remove(ids)
             held = catalog.counts()
+            require_counts(folder, manifest, held.marks + held.removed, views)
+            unknown = catalog.remove(ids)
+            held, tombstones = catalog.counts(), catalog.removed_ids()
         now = {**manifest.counts, "marks": held.marks, "removed": held.removed}
-        hidden = sorted({*manifest.removed, *(set(ids) - set(unknown))})
+        hidden = sorted({*manifest.removed, *tombstones})  # also what a killed removal had hidden
         replace(manifest, counts=now, removed=hidden, checksums=checksums(folder)).save(folder)
         return held.removed - manifest.counts["removed"], unknown
 
@@ -107,7 +110,7 @@ def compact(folder: IndexFolder, threads: int, progress: Progress) -> Manifest:
             raise ArtifactError(
                 f"a rebuild of {folder.root} has not finished: run 'marklens index build' again"
             )
-        removed = frozenset(manifest.removed)
+        removed = frozenset(manifest.removed) | _tombstones(folder)
         for path in folder.chunks(manifest.chunks):
             chunk = load_chunk(path)
             if any(mark.id in removed for mark in chunk.marks):
@@ -118,10 +121,20 @@ def compact(folder: IndexFolder, threads: int, progress: Progress) -> Manifest:
             manifest,
             counts=counts(folder, [], derived.views, manifest.counts["faults"]),
             checksums=checksums(folder),
+            removed=sorted(removed),
             made=stamp(),
         )
         manifest.save(folder)
         return manifest
+
+
+def _tombstones(folder: IndexFolder) -> frozenset[str]:
+    """Ids that the catalog hides; a killed removal may not have reached the manifest."""
+    try:
+        with Catalog.open(folder.catalog) as catalog:
+            return frozenset(catalog.removed_ids())
+    except ArtifactError:
+        return frozenset()
 
 
 def _unknown(marks: Iterator[Mark], catalog: Catalog, progress: Progress) -> Iterator[Mark]:

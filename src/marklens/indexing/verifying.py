@@ -90,7 +90,19 @@ def _counts(manifest: Manifest, catalog: Catalog, store: VectorStore) -> Check:
     if found != said:
         return Check("counts", False, f"catalog and vectors hold {found}, the manifest says {said}")
     same = held.removed > 0 or held.views == len(store)  # the catalog counts the views of living marks
+    if not _all_stored(catalog, store):
+        return Check("counts", False, "marks of the catalog have no vectors: run 'marklens index compact'")
     return Check("counts", same, f"{held.marks} marks, {held.views} views, {len(store)} vectors")
+
+
+def _all_stored(catalog: Catalog, store: VectorStore) -> bool:
+    """Whether every view of every living mark has a vector."""
+    kinds = catalog.view_kinds(sorted(catalog.files()))
+    ids = [number << VIEW_BITS | kind for number, views in kinds.items() for kind in views]
+    try:
+        return len(store.vectors(np.array(ids, np.int64))) == len(ids)
+    except KeyError:
+        return False
 
 
 def _described_again(

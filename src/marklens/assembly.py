@@ -29,6 +29,7 @@ from marklens.indexing.preparing import InProcessPreparer, PoolPreparer
 from marklens.indexing.verifying import Check, verify
 from marklens.preprocessing.pipeline import PREPROCESSING_VERSION, ViewMaker, ViewOptions
 from marklens.preprocessing.text_detector import create_text_detector
+from marklens.preprocessing.text_reader import PpOcrReader
 from marklens.retrieval.catalog import Catalog
 from marklens.retrieval.vector_store import open_store
 from marklens.settings import Settings
@@ -44,7 +45,8 @@ def make_view_maker(options: ViewOptions) -> ViewMaker:
     detector = create_text_detector(
         options.detector if options.figurative else "none", options.detector_side, options.confidence
     )
-    return ViewMaker(options, detector)
+    reads = options.read and options.figurative and options.detector != "none"
+    return ViewMaker(options, detector, PpOcrReader() if reads else None)
 
 
 def make_embedder(settings: Settings) -> OnnxEmbedder:
@@ -118,6 +120,7 @@ def open_engine(root: Path, settings: Settings) -> Engine:
         catalog,
         asdict(manifest.recipe),
         settings.search.depth,
+        settings.search.cache_mb << 20,
     )
 
 

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from time import perf_counter
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
 
+from marklens.core.byte_cache import ByteCache
 from marklens.core.ports import Embedder, VectorStore
+from marklens.core.stopwatch import Stopwatch
 from marklens.core.types import (
     VIEW_BITS,
     Candidate,
@@ -42,6 +44,29 @@ class SearchResult:
     timings_ms: Mapping[str, float]
 
 
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A picture as the search compares it.
+
+    Attributes:
+        views: what the network saw.
+        vectors: float32 (views, dims), unit length.
+    """
+
+    views: tuple[View, ...]
+    vectors: Vectors
+
+    @property
+    def kinds(self) -> tuple[ViewKind, ...]:
+        """Which views they are."""
+        return tuple(view.kind for view in self.views)
+
+    @property
+    def bytes(self) -> int:
+        """What it takes in memory."""
+        return self.vectors.nbytes + sum(view.pixels.nbytes + view.ink.nbytes for view in self.views)
+
+
 class Engine:
     """Searches one index.
 
@@ -53,6 +78,7 @@ class Engine:
         catalog: the marks.
         recipe: how the vectors came about, for reports.
         depth: how many candidates stage 1 brings.
+        cache_bytes: for pictures asked for lately, so that asking again with another filter costs no network.
     """
 
     def __init__(
@@ -64,9 +90,11 @@ class Engine:
         catalog: Catalog,
         recipe: Mapping[str, Any],
         depth: int,
+        cache_bytes: int = 0,
     ) -> None:
         self._maker, self._embedder, self._reducer = maker, embedder, reducer
         self.store, self.catalog, self.recipe, self.depth = store, catalog, recipe, depth
+        self._described = ByteCache[Query](cache_bytes, lambda query: query.bytes)
 
     def search(self, picture: Pixels, top: int = 10, wanted: Filter | None = None) -> SearchResult:
         """Find the marks most like a picture.
@@ -79,17 +107,21 @@ class Engine:
         Raises:
             PictureError: there is nothing on the picture.
         """
-        clock = _Clock()
-        views = self._maker.prepare(picture).views
-        clock.lap("preprocess")
-        vectors = self._reducer.reduce(self._embedder.embed(np.stack([view.pixels for view in views])))
-        clock.lap("embed")
-        kinds = tuple(view.kind for view in views)
-        candidates = self.candidates(vectors, kinds, max(top, self.depth), wanted)
-        clock.lap("retrieve")
+        watch = Stopwatch()
+        query = self._described.get(_fingerprint(picture), lambda: self._describe(picture, watch))
+        watch.lap("recall")
+        candidates = self.candidates(query.vectors, query.kinds, max(top, self.depth), wanted)
+        watch.lap("retrieve")
         hits = self._hits(candidates[:top])
-        clock.lap("rerank")
-        return SearchResult(hits, views, clock.timings())
+        watch.lap("rerank")
+        return SearchResult(hits, query.views, _milliseconds(watch))
+
+    def _describe(self, picture: Pixels, watch: Stopwatch) -> Query:
+        views = self._maker.prepare(picture).views
+        watch.lap("preprocess")
+        vectors = self._reducer.reduce(self._embedder.embed(np.stack([view.pixels for view in views])))
+        watch.lap("embed")
+        return Query(views, vectors)
 
     def similar(self, number: int, depth: int) -> list[Candidate]:
         """Stage 1 for a mark of the index, by its stored vectors: no picture is read."""
@@ -155,16 +187,13 @@ def best_pairs(scores: Vectors, ids: Ids, kinds: tuple[ViewKind, ...]) -> list[C
     ]
 
 
-class _Clock:
-    """Milliseconds between laps."""
+def _fingerprint(picture: Pixels) -> tuple[bytes, tuple[int, ...]]:
+    return blake2b(np.ascontiguousarray(picture).data, digest_size=16).digest(), picture.shape
 
-    def __init__(self) -> None:
-        self._started = self._last = perf_counter()
-        self._laps: dict[str, float] = {}
 
-    def lap(self, stage: str) -> None:
-        now = perf_counter()
-        self._laps[stage], self._last = (now - self._last) * 1e3, now
-
-    def timings(self) -> dict[str, float]:
-        return {**self._laps, "total": (self._last - self._started) * 1e3}
+def _milliseconds(watch: Stopwatch) -> dict[str, float]:
+    """By the stages that a search reports; a remembered picture took no time to prepare and embed."""
+    spent = {stage: seconds * 1e3 for stage, seconds in watch.seconds.items()}
+    spent["preprocess"] = spent.pop("recall") + spent.get("preprocess", 0.0)
+    stages = {stage: spent.get(stage, 0.0) for stage in ("preprocess", "embed", "retrieve", "rerank")}
+    return {**stages, "total": sum(stages.values())}

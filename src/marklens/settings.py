@@ -6,7 +6,7 @@ have the prefix MARKLENS_ and two underscores between the levels: MARKLENS_VIEWS
 
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import (
@@ -17,6 +17,7 @@ from pydantic_settings import (
 )
 
 from marklens.core.errors import UsageError
+from marklens.preprocessing.text_detector import DetectorName
 
 
 class _Section(BaseModel):
@@ -31,9 +32,10 @@ class ViewSettings(_Section):
     trim: bool = Field(True, description="cut off the empty border")
     figurative: bool = Field(True, description="add a view without text")
     min_figure: float = Field(0.08, ge=0, le=1, description="share of ink that must be left without text")
-    detector: Literal["ppocr", "none"] = Field("ppocr", description="text detector")
+    detector: DetectorName = Field("ppocr", description="text detector")
     detector_side: int = Field(256, ge=64, le=1024, description="pixels at which text is looked for")
-    confidence: float = Field(0.6, ge=0, le=1, description="from which a text region counts")
+    confidence: float = Field(0.6, ge=0, le=1, description="from which text counts")
+    read: bool = Field(True, description="read the text of marks whose dataset gives none")
 
 
 class ModelSettings(_Section):
@@ -67,6 +69,7 @@ class SearchSettings(_Section):
     """How a query is answered."""
 
     depth: int = Field(1000, ge=1, description="candidates of stage 1")
+    cache_mb: int = Field(64, ge=0, description="for pictures asked for lately; 0 remembers none")
 
 
 class Settings(BaseSettings):

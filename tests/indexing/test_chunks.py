@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from marklens.core.errors import ArtifactError
-from marklens.core.types import Fault, Mark, ViewKind
+from marklens.core.types import Fault, Mark, ReadText, ViewKind
 from marklens.indexing.chunks import Chunk, fingerprint, load_chunk, source_of
 
 words = st.text(max_size=12)
@@ -35,11 +35,12 @@ def chunks(draw: st.DrawFn) -> Chunk:
         inks=draw(arrays(np.bool_, (views, 7, 7))),
         vectors=draw(arrays(np.float16, (views, 6), elements=st.floats(-8, 8, width=16))),
         masks=tuple(draw(st.none() | st.binary(min_size=1, max_size=20)) for _ in held),
+        readings=tuple(draw(st.none() | st.builds(ReadText, words, st.floats(0, 1))) for _ in held),
     )  # fmt: skip
 
 
 def same(one: Chunk, other: Chunk) -> bool:
-    plain = [(c.source, c.marks, c.faults, c.masks) for c in (one, other)]
+    plain = [(c.source, c.marks, c.faults, c.masks, c.readings) for c in (one, other)]
     fields = ("owners", "kinds", "inks", "vectors")
     return plain[0] == plain[1] and all(np.array_equal(getattr(one, f), getattr(other, f)) for f in fields)
 
@@ -59,6 +60,7 @@ def example(count: int = 3) -> Chunk:
         np.repeat(np.arange(count, dtype=np.int32), 2), np.tile([0, 1], count).astype(np.uint8),
         np.arange(count * 2 * 49).reshape(-1, 7, 7) % 3 == 0,
         np.arange(count * 8, dtype=np.float16).reshape(-1, 4), (b"x", None, b"yz")[:count],
+        (ReadText("one", 0.9), None, ReadText("three", 0.8))[:count],
     )  # fmt: skip
 
 
@@ -90,6 +92,7 @@ def test_marks_leave_with_their_views_and_masks() -> None:
     assert [mark.id for mark in left.marks] == ["m0", "m2"]
     assert left.owners.tolist() == [0, 0, 1, 1]
     assert left.masks == (b"x", b"yz")
+    assert left.readings == (ReadText("one", 0.9), ReadText("three", 0.8))
     assert left.vectors.tolist() == example().vectors[[0, 1, 4, 5]].tolist()
     assert example().without(frozenset({"m0", "m1", "m2"})).vectors.shape == (0, 4)
 

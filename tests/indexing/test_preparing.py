@@ -25,7 +25,7 @@ CRASH, EXIT, HANG, RAISE, MEMORY, CTRL_C = range(201, 207)
 
 
 class MoodyMaker(ViewMaker):
-    def prepare(self, picture: Pixels) -> PreparedMark:
+    def prepare(self, picture: Pixels, read: bool = False) -> PreparedMark:
         mood = int(picture[20, 20, 0])
         if mood == CRASH:
             os.kill(os.getpid(), signal.SIGSEGV)
@@ -39,7 +39,7 @@ class MoodyMaker(ViewMaker):
             np.empty(1 << 60, np.uint8)
         if mood == CTRL_C:
             os.kill(os.getpid(), signal.SIGINT)
-        return super().prepare(picture)
+        return super().prepare(picture, read)
 
 
 def make_moody() -> ViewMaker:

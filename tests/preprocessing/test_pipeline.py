@@ -11,7 +11,7 @@ import pytest
 from loguru import logger
 
 from marklens.core.errors import PictureError
-from marklens.core.types import Bools, Pixels, TextRegion, View, ViewKind
+from marklens.core.types import Bools, Pixels, TextFinding, TextRegion, View, ViewKind
 from marklens.preprocessing.image_normalizer import find_ground, find_ink
 from marklens.preprocessing.mask_store import decode_mask, encode_mask
 from marklens.preprocessing.pipeline import PREPROCESSING_VERSION, ViewMaker, ViewOptions
@@ -26,17 +26,19 @@ class Told:
     def __init__(self, *boxes: tuple[int, int, int, int]) -> None:
         self._boxes = boxes
 
-    def detect(self, picture: Pixels) -> list[TextRegion]:
-        return [
-            TextRegion(np.array([[l, t], [r, t], [r, b], [l, b]], np.float32), 0.9)
-            for l, t, r, b in self._boxes  # noqa: E741
-        ]
+    def detect(self, picture: Pixels) -> TextFinding:
+        return TextFinding(
+            tuple(
+                TextRegion(np.array([[l, t], [r, t], [r, b], [l, b]], np.float32), 0.9)
+                for l, t, r, b in self._boxes  # noqa: E741
+            )
+        )
 
 
 class Failing:
     name = "failing"
 
-    def detect(self, picture: Pixels) -> list[TextRegion]:
+    def detect(self, picture: Pixels) -> TextFinding:
         raise RuntimeError("the network fell over")
 
 
@@ -69,7 +71,7 @@ def test_no_text_one_view() -> None:
     assert kinds(prepared.views) == [ViewKind.FULL]
     assert prepared.mask is None
     assert prepared.views[0].pixels.shape == (224, 224, 3)
-    assert set(prepared.seconds) == {"detect", "mask", "normalize"}
+    assert set(prepared.seconds) == {"detect", "mask", "read", "normalize"}
 
 
 @pytest.mark.parametrize(("ground", "ink"), [(255, 20), (0, 255)])

@@ -37,6 +37,15 @@ def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
         os.close(directory)
 
 
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write bytes atomically."""
+
+    def write(temporary: Path) -> None:
+        temporary.write_bytes(data)
+
+    write_atomic(path, write)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a text file atomically, UTF-8."""
 

@@ -1,10 +1,10 @@
 """The narrow doors between rooms. Anything that has these methods fits."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from marklens.core.types import Bools, Fault, Ids, Mark, Pixels, TextRegion, Vectors
+from marklens.core.types import Bools, Fault, Ids, Mark, Pixels, ReadText, TextFinding, TextRegion, Vectors
 
 
 class Dataset(Protocol):
@@ -26,8 +26,16 @@ class TextDetector(Protocol):
 
     name: str
 
-    def detect(self, picture: Pixels) -> list[TextRegion]:
-        """Return the text regions of one RGB picture (height, width, 3), in its own pixel coordinates."""
+    def detect(self, picture: Pixels) -> TextFinding:
+        """Find the text of one RGB picture (height, width, 3), in its own pixel coordinates."""
+        ...
+
+
+class TextReader(Protocol):
+    """Reads the text that a detector found."""
+
+    def read(self, picture: Pixels, regions: Sequence[TextRegion]) -> ReadText | None:
+        """Read these regions of one RGB picture (height, width, 3); None where nothing is legible."""
         ...
 
 

@@ -78,11 +78,40 @@ class TextRegion:
     """A place where a detector sees text.
 
     Attributes:
-        polygon: float32 (n ≥ 3, 2), x and y in pixels of the picture it was found in.
+        polygon: float32 (n ≥ 3, 2), x and y in pixels of the picture it was found in; a box has 4 corners.
         confidence: 0..1.
     """
 
     polygon: npt.NDArray[np.float32]
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class TextFinding:
+    """What a detector says of one picture.
+
+    Attributes:
+        regions: where text is, in no order.
+        mask: bool (height, width), the pixels of the text itself, from detectors that know them; None means
+            that all of every region counts.
+        fault: what the detector could not do, in one sentence; None where it did its work.
+    """
+
+    regions: tuple[TextRegion, ...] = ()
+    mask: Bools | None = None
+    fault: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadText:
+    """Words that were read off a picture.
+
+    Attributes:
+        text: the lines from top to bottom, joined by spaces.
+        confidence: 0..1, the mean over its characters.
+    """
+
+    text: str
     confidence: float
 
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from marklens.core.artifacts import load_arrays, save_arrays
 from marklens.core.errors import ArtifactError
-from marklens.core.types import VIEW_BITS, Bools, Fault, Ids, Mark, ViewKind
+from marklens.core.types import VIEW_BITS, Bools, Fault, Ids, Mark, ReadText, ViewKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,7 @@ class Chunk:
         vectors: float16 (views, dims), pooled descriptors before the reduction. Half precision costs less
             than 1e-5 of cosine and halves the disk.
         masks: run-length encoded text mask of each mark, or None.
+        readings: words that were read off each mark's picture, or None.
     """
 
     source: str
@@ -39,12 +40,14 @@ class Chunk:
     inks: Bools
     vectors: npt.NDArray[np.float16]
     masks: tuple[bytes | None, ...]
+    readings: tuple[ReadText | None, ...]
 
     def __post_init__(self) -> None:
         views = len(self.vectors)
         if not (len(self.owners) == len(self.kinds) == len(self.inks) == views):
             raise ValueError(f"{len(self.owners)} owners and {len(self.inks)} inks for {views} views")
-        if len(self.masks) != len(self.marks) or (views and int(self.owners[-1]) >= len(self.marks)):
+        same = len(self.masks) == len(self.readings) == len(self.marks)
+        if not same or (views and int(self.owners[-1]) >= len(self.marks)):
             raise ValueError(f"{len(self.marks)} marks do not fit their masks or views")
 
     def view_ids(self, first: int) -> Ids:
@@ -64,6 +67,7 @@ class Chunk:
             self.source, tuple(self.marks[position] for position in kept), self.faults,
             np.searchsorted(kept, self.owners[rows]).astype(np.int32), self.kinds[rows], self.inks[rows],
             self.vectors[rows], tuple(self.masks[position] for position in kept),
+            tuple(self.readings[position] for position in kept),
         )  # fmt: skip
 
     def save(self, path: Path) -> None:
@@ -73,6 +77,7 @@ class Chunk:
             "source": self.source,
             "marks": _dump([{**asdict(mark), "path": str(mark.path)} for mark in self.marks]),
             "faults": _dump([asdict(fault) for fault in self.faults]),
+            "readings": _dump([None if text is None else asdict(text) for text in self.readings]),
         }
         save_arrays(path, arrays, {**texts, "digest": _digest(arrays, texts)})
 
@@ -108,6 +113,9 @@ def load_chunk(path: Path) -> Chunk:
             masks=tuple(
                 masks[end - length : end] or None for end, length in zip(ends, lengths, strict=True)
             ),
+            readings=tuple(
+                None if row is None else ReadText(**row) for row in json.loads(texts["readings"])
+            ),
         )  # fmt: skip
     except (KeyError, TypeError, ValueError) as error:
         raise ArtifactError(f"{path} is damaged ({error!r}): run the build again") from error
@@ -142,7 +150,7 @@ def _mark(row: Mapping[str, Any]) -> Mark:
     return Mark(**{**row, "path": Path(row["path"]), "vienna_codes": tuple(row["vienna_codes"])})
 
 
-def _dump(rows: Sequence[Mapping[str, Any]]) -> str:
+def _dump(rows: Sequence[Mapping[str, Any] | None]) -> str:
     return json.dumps(rows, sort_keys=True)  # ASCII: a file name need not be valid UTF-8
 
 

@@ -86,7 +86,9 @@ def entries(chunks: Iterable[Chunk], first: int) -> Iterator[Entry]:
     number = first
     for chunk in chunks:
         for position, mark in enumerate(chunk.marks):
-            yield Entry(number, mark, chunk.views_of(position), chunk.masks[position])
+            yield Entry(
+                number, mark, chunk.views_of(position), chunk.masks[position], chunk.readings[position]
+            )
             number += 1
 
 

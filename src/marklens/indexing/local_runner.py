@@ -88,4 +88,5 @@ class LocalRunner:
             inks=np.array([view.ink for view in views], np.bool_).reshape(-1, PATCH_GRID, PATCH_GRID),
             vectors=vectors.astype(np.float16),
             masks=tuple(item.mask for item in good),
+            readings=tuple(item.result.text for item in good if item.result),
         )

@@ -37,7 +37,7 @@ def prepare_mark(mark: Mark, maker: ViewMaker) -> Prepared:
     try:
         picture = read_picture(mark.path)
         decoded = perf_counter()
-        result = maker.prepare(picture)
+        result = maker.prepare(picture, read=mark.text is None)
     except PictureError as error:
         return _failed(mark, error.kind, error.reason)
     except Exception as error:  # one picture never costs the build

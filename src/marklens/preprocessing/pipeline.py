@@ -1,16 +1,15 @@
 """One picture's whole way to its views."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from time import perf_counter
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 from loguru import logger
 
 from marklens.core.errors import PictureError
 from marklens.core.images import shrink
-from marklens.core.ports import TextDetector
-from marklens.core.types import Bools, Pixels, TextRegion, View, ViewKind
+from marklens.core.ports import TextDetector, TextReader
+from marklens.core.stopwatch import Stopwatch
+from marklens.core.types import Bools, Pixels, ReadText, TextFinding, TextRegion, View, ViewKind
 from marklens.preprocessing.image_normalizer import (
     Ground,
     find_ground,
@@ -19,9 +18,9 @@ from marklens.preprocessing.image_normalizer import (
     ink_box,
     patch_ink,
 )
-from marklens.preprocessing.text_masker import is_line, remove_text, text_mask
+from marklens.preprocessing.text_masker import grow, is_line, remove_text, text_mask
 
-PREPROCESSING_VERSION = 3
+PREPROCESSING_VERSION = 4
 """Raise it whenever the same picture and options would give other pixels."""
 MASKING_SIDE = 256
 """Pixels; text is found and masked at this size, the size of L3D's pictures."""
@@ -39,6 +38,7 @@ class ViewOptions:
         min_figure: share (0..1) of the ink that must be left without the text; below, the mark is nothing but
             text and keeps only its full view.
         detector, detector_side, confidence: the text detector and its arguments.
+        read: whether the text of marks is read whose dataset gives none.
     """
 
     size: int = 224
@@ -49,6 +49,7 @@ class ViewOptions:
     detector: str = "ppocr"
     detector_side: int = 256
     confidence: float = 0.6
+    read: bool = True
 
     def record(self) -> dict[str, object]:
         """What an index stores of its preprocessing: the options, the code's version."""
@@ -62,11 +63,13 @@ class PreparedMark:
     Attributes:
         views: full first; the figurative one only if there is text and something beside it.
         mask: bool (h, w) of the removed text at `MASKING_SIDE`, None where nothing was removed.
-        seconds: time by stage (detect, mask, normalize).
+        text: what was read, None where nothing is legible or nobody asked for it.
+        seconds: time by stage (detect, mask, read, normalize).
     """
 
     views: tuple[View, ...]
     mask: Bools | None
+    text: ReadText | None
     seconds: dict[str, float]
 
 
@@ -76,39 +79,42 @@ class ViewMaker:
     Args:
         options: what the views shall be.
         detector: finds the text to leave out of the figurative view.
+        reader: reads that text; None reads nothing.
     """
 
-    def __init__(self, options: ViewOptions, detector: TextDetector) -> None:
+    def __init__(
+        self, options: ViewOptions, detector: TextDetector, reader: TextReader | None = None
+    ) -> None:
         self.options = options
-        self._detector = detector
+        self._detector, self._reader = detector, reader
 
-    def prepare(self, picture: Pixels) -> PreparedMark:
+    def prepare(self, picture: Pixels, read: bool = False) -> PreparedMark:
         """Make the views of one picture (height, width, 3).
+
+        Args:
+            picture: RGB.
+            read: whether its text shall be read too.
 
         Raises:
             PictureError: the picture is blank: nothing stands out from the ground.
         """
-        started = perf_counter()
+        watch = Stopwatch()
         full, ground = self._full(picture)
         views = [self._view(ViewKind.FULL, full, ground)]
-        normalized = detected = perf_counter()
-        mask: Bools | None = None
-        figure: Pixels | None = None
-        if self.options.figurative:
-            small = shrink(full, MASKING_SIDE)
-            regions = self._detect(small)
-            detected = perf_counter()
-            mask = self._worthwhile_mask(small, ground, regions)
-            figure = None if mask is None else remove_text(small, mask, ground)
-        masked = perf_counter()
+        watch.lap("normalize")
+        if not self.options.figurative:
+            return PreparedMark(tuple(views), None, None, watch.seconds)
+        small = shrink(full, MASKING_SIDE)
+        found = self.find_text(small, ground)
+        watch.lap("detect")
+        figure = None if found.mask is None else remove_text(small, found.mask, ground)
+        watch.lap("mask")
+        text = self._read(full, small, found) if read else None
+        watch.lap("read")
         if figure is not None:
             views.append(self._figurative(figure, ground))
-        seconds = {
-            "detect": detected - normalized,
-            "mask": masked - detected,
-            "normalize": normalized - started + perf_counter() - masked,
-        }
-        return PreparedMark(tuple(views), mask, seconds)
+        watch.lap("normalize")
+        return PreparedMark(tuple(views), found.mask, text, watch.seconds)
 
     def rebuild(self, picture: Pixels, mask: Bools | None) -> tuple[View, ...]:
         """Make the views again from the stored mask of `prepare`: the same pixels, without looking for text.
@@ -150,26 +156,48 @@ class ViewMaker:
         square = fit_square(picture, ground, self.options.size, self.options.margin)
         return View(kind, square, patch_ink(square, ground))
 
-    def _detect(self, picture: Pixels) -> list[TextRegion]:
+    def find_text(self, picture: Pixels, ground: Ground) -> TextFinding:
+        """Where the text is that the figurative view leaves out.
+
+        Args:
+            picture: uint8 (h, w, 3), trimmed, at most `MASKING_SIDE` a side.
+            ground: what the mark stands on.
+
+        Returns:
+            the regions, and the mask of what shall go: None where there is no text, or nothing else.
+        """
+        found = self._detect(picture)
+        return replace(found, mask=self._worthwhile_mask(picture, ground, found))
+
+    def _detect(self, picture: Pixels) -> TextFinding:
         """A detector that fails costs the figurative view, never the mark."""
         try:
-            return self._detector.detect(picture)
+            found = self._detector.detect(picture)
         except Exception as error:  # third-party networks and OpenCV raise anything
-            logger.warning("text detector {} failed, taken as no text: {}", self._detector.name, error)
-            return []
+            found = TextFinding(fault=f"{type(error).__name__}: {error}")
+        if found.fault is not None:
+            logger.warning("text detector {} failed, taken as no text: {}", self._detector.name, found.fault)
+            return TextFinding()
+        return found if found.mask is not None else TextFinding(tuple(filter(is_line, found.regions)))
 
-    def _worthwhile_mask(
-        self, picture: Pixels, ground: Ground, regions: Sequence[TextRegion]
-    ) -> Bools | None:
-        """The mask of the text; None where there is no text, and where there is nothing else.
-
-        Detectors take compact symbols for text. Believing only what is as long as a line of text raised
-        mAP@100 on the validation brands from 0.198 to 0.212 and left a fifth of the figurative views.
-        """
-        lines = [region for region in regions if is_line(region)]
-        if not lines:
+    def _worthwhile_mask(self, picture: Pixels, ground: Ground, found: TextFinding) -> Bools | None:
+        """The mask of the text; None where there is no text, and where there is nothing else."""
+        if not found.regions:
             return None
-        mask = text_mask((picture.shape[0], picture.shape[1]), lines)
+        shape = (picture.shape[0], picture.shape[1])
+        mask = text_mask(shape, found.regions) if found.mask is None else grow(found.mask)
         ink = find_ink(picture, ground)
         inked, left = np.count_nonzero(ink), np.count_nonzero(ink & ~mask)
         return mask if max(1, self.options.min_figure * inked) <= left < inked else None
+
+    def _read(self, full: Pixels, small: Pixels, found: TextFinding) -> ReadText | None:
+        """Read the regions found on the small picture where the letters are largest."""
+        if self._reader is None or not found.regions:
+            return None
+        scale = np.float32(full.shape[1] / small.shape[1])
+        regions = [TextRegion(region.polygon * scale, region.confidence) for region in found.regions]
+        try:
+            return self._reader.read(full, regions)
+        except Exception as error:  # as a detector's
+            logger.warning("reading text failed, taken as illegible: {}", error)
+            return None

@@ -1,21 +1,13 @@
-"""Where in a picture is text? Detectors behind the `TextDetector` port."""
+"""Where in a picture is text? Detectors behind the `TextDetector` port, by name."""
 
-from pathlib import Path
+from typing import Literal, get_args
 
-import cv2
-import numpy as np
-import numpy.typing as npt
-
-from marklens.core.errors import ModelError, UsageError
+from marklens.core.errors import UsageError
 from marklens.core.ports import TextDetector
-from marklens.core.types import Pixels, TextRegion
+from marklens.core.types import Pixels, TextFinding
 
-NETWORK_STRIDE = 32
-"""The network wants both sides to be multiples of this."""
-BINARY_THRESHOLD = 0.3
-"""Probability from which a pixel belongs to a text kernel (Liao et al. 2020, DBNet, section 3.6)."""
-UNCLIP_RATIO = 1.6
-"""How far the shrunken kernels are grown back; the value PP-OCR ships with."""
+DetectorName = Literal["lettering", "ppocr", "tesseract", "none"]
+DETECTORS: tuple[DetectorName, ...] = get_args(DetectorName)
 
 
 class NoDetector:
@@ -23,73 +15,36 @@ class NoDetector:
 
     name = "none"
 
-    def detect(self, picture: Pixels) -> list[TextRegion]:
-        """Return no regions."""
-        return []
-
-
-class PpOcrDetector:
-    """PP-OCRv6 small (DBNet) from the package `rapidocr`, run by ONNX Runtime on one thread.
-
-    One thread, because the pictures are small and pictures are spread over processes instead.
-
-    Args:
-        side: pixels; pictures are scaled so that their longer side is this.
-        confidence: mean probability (0..1) from which a region counts.
-    """
-
-    name = "ppocr"
-
-    def __init__(self, side: int = 256, confidence: float = 0.6) -> None:
-        import onnxruntime
-        import rapidocr
-        from rapidocr.ch_ppocr_det.utils import DBPostProcess
-
-        models = sorted((Path(rapidocr.__file__).parent / "models").glob("*det*.onnx"))
-        if not models:
-            raise ModelError("the package rapidocr holds no detection network: pip install 'rapidocr>=3.10'")
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.enable_cpu_mem_arena = False  # sizes vary: an arena would only grow
-        options.log_severity_level = 3
-        self._session = onnxruntime.InferenceSession(
-            str(models[0]), options, providers=["CPUExecutionProvider"]
-        )
-        self._input = self._session.get_inputs()[0].name
-        self._boxes = DBPostProcess(
-            thresh=BINARY_THRESHOLD, box_thresh=confidence, unclip_ratio=UNCLIP_RATIO, use_dilation=True
-        )
-        self._side = side
-
-    def detect(self, picture: Pixels) -> list[TextRegion]:
-        """Return quadrangles around lines of text."""
-        height, width = picture.shape[:2]
-        scaled = self._network_input(picture)
-        probabilities = self._session.run(None, {self._input: scaled})[0]
-        boxes, scores = self._boxes(probabilities, (height, width))
-        return [
-            TextRegion(np.asarray(box, np.float32), float(np.clip(score, 0, 1)))
-            for box, score in zip(boxes, scores, strict=True)
-        ]
-
-    def _network_input(self, picture: Pixels) -> npt.NDArray[np.float32]:
-        """Scale to the working side; float32 (1, 3, h, w) in -1..1, BGR as PaddleOCR trained it."""
-        height, width = picture.shape[:2]
-        scale = self._side / max(height, width)
-        size = [max(1, round(length * scale / NETWORK_STRIDE)) * NETWORK_STRIDE for length in (width, height)]
-        resized = cv2.resize(picture, (size[0], size[1]), interpolation=cv2.INTER_AREA)
-        planes = resized[..., ::-1].transpose(2, 0, 1)[None].astype(np.float32)
-        return np.ascontiguousarray(planes / 127.5 - 1)
+    def detect(self, picture: Pixels) -> TextFinding:
+        """Find nothing."""
+        return TextFinding()
 
 
 def create_text_detector(name: str, side: int, confidence: float) -> TextDetector:
-    """Make a detector by name: ``ppocr`` or ``none``.
+    """Make a detector by name, see `DETECTORS`.
+
+    Args:
+        name: which one.
+        side: pixels; pictures are scaled so that their longer side is this.
+        confidence: 0..1, from which it counts what it sees.
 
     Raises:
         UsageError: no detector of that name.
+        ModelError: it needs an extra that is not installed.
     """
-    if name == "ppocr":
-        return PpOcrDetector(side, confidence)
-    if name == "none":
-        return NoDetector()
-    raise UsageError(f"no text detector '{name}': choose ppocr or none")
+    match name:
+        case "lettering":
+            from marklens.preprocessing.lettering_detector import LetteringDetector
+
+            return LetteringDetector(side, confidence)
+        case "ppocr":
+            from marklens.preprocessing.ppocr_detector import PpOcrDetector
+
+            return PpOcrDetector(side, confidence)
+        case "tesseract":
+            from marklens.preprocessing.tesseract_detector import TesseractDetector
+
+            return TesseractDetector(side, confidence)
+        case "none":
+            return NoDetector()
+    raise UsageError(f"no text detector '{name}': choose {', '.join(DETECTORS)}")

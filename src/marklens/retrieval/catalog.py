@@ -11,7 +11,7 @@ import numpy as np
 
 from marklens.core.artifacts import write_atomic
 from marklens.core.errors import ArtifactError, UsageError
-from marklens.core.types import Bools, Filter, Mark, ViewKind
+from marklens.core.types import Bools, Filter, Mark, ReadText, ViewKind
 from marklens.retrieval.catalog_database import Database, bindable, new_database, unique_rows
 from marklens.retrieval.catalog_filters import LIVING, REMOVED, Condition, Facets, conditions, count_facets
 from marklens.retrieval.catalog_schema import (
@@ -23,6 +23,7 @@ from marklens.retrieval.catalog_schema import (
     folded,
     insert,
     select_marks,
+    select_readings,
     select_views,
     under,
 )  # fmt: skip
@@ -209,6 +210,11 @@ class Catalog:
         """The run-length encoded text mask of a mark."""
         mask: bytes | None = self._database.value("SELECT rle FROM masks WHERE number = ?", int(number))
         return mask
+
+    def readings(self, numbers: Iterable[int]) -> dict[int, ReadText]:
+        """Words that were read off the pictures of these marks; marks without any are left out."""
+        with self._database.reading() as db:
+            return select_readings(db, numbers)
 
     def allowed(self, filter: Filter) -> Bools | None:
         """Which marks are alive and satisfy the filter.

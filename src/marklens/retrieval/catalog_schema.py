@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from marklens.core.types import PATCH_GRID, Bools, Mark, ViewKind
+from marklens.core.types import PATCH_GRID, Bools, Mark, ReadText, ViewKind
 from marklens.retrieval.catalog_database import bindable
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 CHUNK = 5000
 """Marks written by one executemany: enough to be fast, little enough to stay small in memory."""
 
@@ -38,6 +38,7 @@ CREATE TABLE views (
     number INTEGER NOT NULL, kind INTEGER NOT NULL, ink BLOB NOT NULL,
     PRIMARY KEY (number, kind)) WITHOUT ROWID;
 CREATE TABLE masks (number INTEGER PRIMARY KEY, rle BLOB NOT NULL);
+CREATE TABLE readings (number INTEGER PRIMARY KEY, text TEXT NOT NULL, confidence REAL NOT NULL);
 """
 # `living` lets a mark return under its old id after it was removed
 INDEXES = """
@@ -55,6 +56,7 @@ _DIGESTED = (
     "SELECT number, name, value FROM attributes ORDER BY number, name",
     "SELECT number, kind, ink FROM views ORDER BY number, kind",
     "SELECT number, rle FROM masks ORDER BY number",
+    "SELECT number, text, confidence FROM readings ORDER BY number",
 )
 
 _WANTED = "number IN (SELECT value FROM json_each(?))"
@@ -70,12 +72,14 @@ class Entry:
         mark: what the dataset knows of it.
         views: every view that was embedded, with its ink, bool (PATCH_GRID, PATCH_GRID).
         mask: the run-length encoded text mask, None where no text was found.
+        reading: words that were read off the picture, None where nobody looked or nothing is legible.
     """
 
     number: int
     mark: Mark
     views: tuple[tuple[ViewKind, Bools], ...]
     mask: bytes | None
+    reading: ReadText | None = None
 
 
 def insert(db: sqlite3.Connection, entries: Iterable[Entry]) -> None:
@@ -110,6 +114,14 @@ def insert(db: sqlite3.Connection, entries: Iterable[Entry]) -> None:
         db.executemany(
             "INSERT INTO masks VALUES (?, ?)",
             [(entry.number, entry.mask) for entry in chunk if entry.mask is not None],
+        )
+        db.executemany(
+            "INSERT INTO readings VALUES (?, CAST(? AS TEXT), ?)",
+            [
+                (entry.number, bindable(entry.reading.text), entry.reading.confidence)
+                for entry in chunk
+                if entry.reading is not None
+            ],
         )
 
 
@@ -147,6 +159,12 @@ def select_views(
     rows = db.execute(sql, [_json(numbers)])
     found = _grouped((number, (ViewKind(kind), unpack_ink(ink))) for number, kind, ink in rows)
     return {number: tuple(views) for number, views in found.items()}
+
+
+def select_readings(db: sqlite3.Connection, numbers: Iterable[int]) -> dict[int, ReadText]:
+    """What was read off the pictures of these marks, of those that bear legible words."""
+    sql = f"SELECT number, text, confidence FROM readings WHERE {_WANTED}"
+    return {number: ReadText(text, sure) for number, text, sure in db.execute(sql, [_json(numbers)])}
 
 
 def digest(db: sqlite3.Connection) -> str:

@@ -1,0 +1,119 @@
+"""Text detection by our own small network: which pixels of a mark are letters, not where a line of them is.
+
+Detectors of documents draw boxes around lines, and in a logo the symbol stands in the line: the box takes it
+along. This network was trained on lock-ups whose every pixel is known (`training.lockups`).
+"""
+
+from importlib import resources
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from marklens.core.types import Bools, Pixels, TextFinding, TextRegion
+from marklens.preprocessing.image_normalizer import SPECK_AREA, find_ground, find_ink
+from marklens.preprocessing.ocr_models import open_network
+
+STRIDE = 16
+"""Both sides of the network's input are multiples of this: it halves four times."""
+OUTPUT_STRIDE = 2
+"""Pixels of the input that one probability stands for, along each side."""
+AGREEMENT = 0.75
+"""Share of a connected piece of ink that must be letters (or not) for all of it to count so."""
+LONE_SHARE = 0.45
+"""Height of a lone piece of ink, over the picture's longer side, from which it is the symbol."""
+
+
+class LetteringDetector:
+    """Tells letters from figures, pixel by pixel; answers with a mask and regions around lines.
+
+    Args:
+        side: pixels; larger pictures are shrunk so that their longer side is this.
+        confidence: probability (0..1) from which a pixel belongs to a letter.
+    """
+
+    name = "lettering"
+
+    def __init__(self, side: int = 256, confidence: float = 0.5) -> None:
+        self._session = open_network(bundled_lettering())
+        self._input = self._session.get_inputs()[0].name
+        self._side, self._confidence = side, confidence
+
+    def detect(self, picture: Pixels) -> TextFinding:
+        """Find the letters; a picture without any gives no regions."""
+        probabilities = self._probabilities(picture)
+        ink = find_ink(picture, find_ground(picture))
+        mask = settle_pieces(ink, probabilities, self._confidence)
+        if not mask.any():
+            return TextFinding()
+        regions = find_lines(mask, probabilities)
+        return TextFinding(regions, mask) if regions else TextFinding()
+
+    def _probabilities(self, picture: Pixels) -> npt.NDArray[np.float32]:
+        """Float32 (height, width), 0..1: how sure each pixel belongs to a letter."""
+        height, width = picture.shape[:2]
+        scale = min(1.0, self._side / max(height, width))
+        small = [max(1, round(length * scale)) for length in (height, width)]
+        scaled = cv2.resize(picture, (small[1], small[0]), interpolation=cv2.INTER_AREA)
+        padding = [-length % STRIDE for length in small]
+        padded = cv2.copyMakeBorder(scaled, 0, padding[0], 0, padding[1], cv2.BORDER_REPLICATE)
+        planes = padded.transpose(2, 0, 1)[None].astype(np.float32) / np.float32(127.5) - np.float32(1)
+        logits = self._session.run(None, {self._input: np.ascontiguousarray(planes)})[0][0, 0]
+        inside = cv2.resize(logits, None, fx=OUTPUT_STRIDE, fy=OUTPUT_STRIDE, interpolation=cv2.INTER_LINEAR)
+        inside = cv2.resize(inside[: small[0], : small[1]], (width, height), interpolation=cv2.INTER_LINEAR)
+        return np.asarray(1 / (1 + np.exp(-inside)), np.float32)
+
+
+def bundled_lettering() -> Path:
+    """Path of the bundled network."""
+    return Path(str(resources.files("marklens.preprocessing") / "weights" / "lettering.onnx"))
+
+
+def settle_pieces(ink: Bools, probabilities: npt.NDArray[np.float32], confidence: float) -> Bools:
+    """The pixels of letters: whole pieces of ink where they agree, single pixels where they do not.
+
+    A letter is one piece of ink, so its doubtful pixels follow the sure ones; a word on a badge is one piece
+    with the badge, so there each pixel speaks for itself.
+
+    Args:
+        ink: bool (h, w).
+        probabilities: float32 (h, w), 0..1.
+        confidence: from which a pixel belongs to a letter.
+
+    Returns:
+        bool (h, w).
+    """
+    likely = probabilities >= confidence
+    count, labels, boxes, _ = cv2.connectedComponentsWithStats(ink.view(np.uint8), connectivity=8)
+    sizes = np.maximum(np.bincount(labels.ravel(), minlength=count), 1)
+    shares = np.bincount(labels.ravel(), likely.ravel(), minlength=count) / sizes
+    shares[0] = 0  # the ground
+    letters = shares >= AGREEMENT
+    mixed = (shares > 1 - AGREEMENT) & ~letters
+    mask = letters[labels] | (mixed[labels] & likely)
+    if letters.sum() == 1 and not (mixed[labels] & likely).any():
+        height = boxes[np.flatnonzero(letters)[0], cv2.CC_STAT_HEIGHT]
+        if height >= LONE_SHARE * max(ink.shape):
+            return np.zeros_like(ink)
+    return np.asarray(mask, np.bool_)
+
+
+def find_lines(mask: Bools, probabilities: npt.NDArray[np.float32]) -> tuple[TextRegion, ...]:
+    """Turned rectangles around letters that stand close to each other along a line."""
+    count, _, boxes, _ = cv2.connectedComponentsWithStats(mask.view(np.uint8), connectivity=8)
+    heights = [box[cv2.CC_STAT_HEIGHT] for box in boxes[1:count] if box[cv2.CC_STAT_AREA] > SPECK_AREA]
+    if not heights:
+        return ()
+    reach = max(1, round(float(np.median(heights)) * 0.6))
+    joined = cv2.dilate(mask.view(np.uint8), np.ones((1, 2 * reach + 1), np.uint8))
+    count, lines = cv2.connectedComponents(joined, connectivity=8)
+    regions: list[TextRegion] = []
+    for line in range(1, count):
+        inside = mask & (lines == line)
+        rows, columns = np.nonzero(inside)
+        if len(rows) <= SPECK_AREA:
+            continue
+        corners = cv2.boxPoints(cv2.minAreaRect(np.stack([columns, rows], axis=1).astype(np.float32)))
+        regions.append(TextRegion(corners.astype(np.float32), float(probabilities[inside].mean())))
+    return tuple(regions)

@@ -1,0 +1,1 @@
+"""Train the small network that tells letters from figures (extra `train`)."""

@@ -1,0 +1,381 @@
+"""Make lock-ups: a symbol and words, laid out the ways marks are, from one random seed."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from marklens.core.images import read_picture, shrink
+from marklens.core.types import Pixels
+from marklens.preprocessing.image_normalizer import (
+    GROUND_TOLERANCE,
+    Ground,
+    find_ground,
+    find_ink,
+    ink_box,
+)
+from marklens.training.lockups.fonts import Font, Script
+from marklens.training.lockups.sheet import Color, Lockup, Sheet, strongest
+from marklens.training.lockups.typesetting import Coverage, bend_line, set_line, stack_lines
+from marklens.training.lockups.words import make_tagline, make_words
+
+T = TypeVar("T")
+
+SYMBOL_SIDE = 180
+"""Pixels of the longer side of a symbol on the sheet, before the mark is scaled down to its final size."""
+LATIN_SHARE = 0.6
+"""Share of lock-ups in Latin; the other scripts share the rest evenly."""
+INKS: tuple[Color, ...] = (
+    (0, 0, 0), (30, 30, 36), (70, 74, 82), (16, 42, 92), (200, 16, 46), (0, 98, 65), (0, 112, 186),
+    (240, 130, 0), (92, 38, 132), (120, 72, 30), (232, 60, 120), (0, 150, 160), (150, 160, 170),
+    (255, 200, 0),
+)  # fmt: skip
+LIGHT: tuple[Color, ...] = ((255, 255, 255),) * 6 + ((245, 242, 232), (228, 236, 244), (250, 226, 180))
+DARK: tuple[Color, ...] = ((0, 0, 0), (0, 0, 0), (20, 30, 60), (110, 10, 24), (8, 70, 50), (40, 40, 44))
+CONTRAST = 70
+"""Largest channel difference (0..255) that words need at least to what they stand on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What lock-ups are made of.
+
+    Attributes:
+        symbols: picture files with transparency.
+        names: real names in Latin letters.
+        fonts: by script.
+    """
+
+    symbols: Sequence[Path]
+    names: Sequence[str]
+    fonts: Mapping[Script, Sequence[Font]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Symbol:
+    colors: npt.NDArray[np.float32]
+    cover: Coverage
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """What a layout works with."""
+
+    material: Material
+    random: np.random.Generator
+    symbol: _Symbol
+    script: Script
+    font: Font
+    ground: Color
+    ink: Color
+
+    def words(self, count: int = 2) -> list[str]:
+        return make_words(self.script, self.material.names, self.random, count)
+
+    def line(self, height: int, count: int = 2) -> Coverage:
+        text = " ".join(self.words(count))
+        spacing = float(self.random.choice([0, 0, 0, 0.05, 0.15, 0.3]))
+        return set_line(text, self.font, height, spacing)
+
+    def block(self, height: int) -> Coverage:
+        """One to three lines: a name in one or more lines, at times a smaller one below."""
+        align = float(self.random.choice([0, 0, 0.5]))
+        words = self.words(3)
+        if self.random.random() < 0.4 and len(words) > 1:
+            lines = [set_line(word, self.font, height) for word in words]
+        else:
+            lines = [self.line(height)]
+        if self.random.random() < 0.25:
+            tagline = make_tagline(self.random) if self.script == "latin" else " ".join(self.words(2))
+            lines.append(set_line(tagline, self.font, max(12, round(height * 0.35))))
+        return stack_lines(lines, round(height * self.random.uniform(0.2, 0.5)), align)
+
+
+def make_lockup(
+    material: Material, random: np.random.Generator, side: int = 256, layout: str | None = None
+) -> Lockup:
+    """Make one mark.
+
+    Args:
+        material: what to make it of.
+        random: decides everything; the same state gives the same mark.
+        side: pixels of its longer side.
+        layout: one of `LAYOUTS`; None draws one.
+    """
+    names = list(LAYOUTS)
+    shares = np.array([share for share, _ in LAYOUTS.values()])
+    while True:
+        chosen = layout or names[random.choice(len(names), p=shares / shares.sum())]
+        made = _try(material, random, side, chosen)
+        if made is not None:
+            return made
+
+
+def _try(material: Material, random: np.random.Generator, side: int, layout: str) -> Lockup | None:
+    script = _script(material, random)
+    ground = _pick(LIGHT if random.random() < 0.72 else DARK, random)
+    symbol = _read_symbol(_pick(material.symbols, random), ground, random)
+    if symbol is None:
+        return None
+    fonts = material.fonts[script]
+    draft = _Draft(
+        material, random, symbol, script, _pick(fonts, random), ground,
+        _ink(symbol, ground, random),
+    )  # fmt: skip
+    sheet = LAYOUTS[layout][1](draft)
+    return sheet.finish(side, int(random.integers(0, 5)), layout, "" if layout in WITHOUT_WORDS else script)
+
+
+def _script(material: Material, random: np.random.Generator) -> Script:
+    others = [script for script in material.fonts if script != "latin"]
+    if not others or random.random() < LATIN_SHARE:
+        return "latin"
+    return _pick(others, random)
+
+
+def _read_symbol(path: Path, ground: Color, random: np.random.Generator) -> _Symbol | None:
+    """A symbol scaled to `SYMBOL_SIDE`, recoloured where it would not show; None if it cannot be used."""
+    picture = read_picture(path)
+    ground_here = find_ground(picture)
+    box = ink_box(find_ink(picture, ground_here))
+    if box is None or not ground_here.uniform:
+        return None
+    picture = shrink(picture[box[0] : box[1], box[2] : box[3]], SYMBOL_SIDE)
+    colors, cover = _lifted(picture, ground_here)
+    solid = cover > 0.5
+    if not solid.any():
+        return None
+    shows = np.abs(colors[solid] - ground).max(axis=1) > CONTRAST
+    if shows.mean() < 0.5 or random.random() < 0.25:  # in one ink
+        colors = np.broadcast_to(np.array(_contrasting(ground, random), np.float32), colors.shape)
+    return _Symbol(np.ascontiguousarray(colors), np.ascontiguousarray(cover))
+
+
+def _lifted(picture: Pixels, ground: Ground) -> tuple[npt.NDArray[np.float32], Coverage]:
+    """Take a figure off its ground: its own colours, float32 (h, w, 3), and how far they cover the ground.
+
+    A pixel at an edge is as opaque as it is different from the ground, beside the most different one near it.
+    """
+    under = ground.color.astype(np.float32)
+    apart = strongest(np.abs(picture - under))
+    most = np.maximum(cv2.dilate(apart, np.ones((5, 5), np.uint8)), GROUND_TOLERANCE * 2)
+    cover = np.asarray(np.clip(apart / most * 1.1, 0, 1), np.float32)
+    colors = (picture - under * (1 - cover[..., None])) / np.maximum(cover, 0.05)[..., None]
+    return np.clip(colors, 0, 255), cover
+
+
+def _ink(symbol: _Symbol, ground: Color, random: np.random.Generator) -> Color:
+    """The words' colour: often that of the symbol."""
+    if random.random() < 0.5:
+        color = np.median(symbol.colors[symbol.cover > 0.5], axis=0)
+        if np.abs(color - ground).max() > CONTRAST:
+            return int(color[0]), int(color[1]), int(color[2])
+    return _contrasting(ground, random)
+
+
+def _contrasting(ground: Color, random: np.random.Generator) -> Color:
+    fitting = [
+        ink
+        for ink in (*INKS, (255, 255, 255))
+        if max(abs(a - b) for a, b in zip(ink, ground, strict=True)) > CONTRAST
+    ]
+    black_or_white = (0, 0, 0) if sum(ground) > 384 else (255, 255, 255)
+    return black_or_white if random.random() < 0.4 else _pick(fitting, random)
+
+
+def _pick(items: Sequence[T], random: np.random.Generator) -> T:
+    return items[int(random.integers(len(items)))]
+
+
+def _beside(draft: _Draft) -> Sheet:
+    """The name to the right or left of the symbol."""
+    symbol, random = draft.symbol.cover.shape, draft.random
+    block = draft.block(round(symbol[0] * random.uniform(0.15, 0.7)))
+    gap = round(SYMBOL_SIDE * random.uniform(0.05, 0.35))
+    height, width = max(symbol[0], block.shape[0]), symbol[1] + gap + block.shape[1]
+    sheet = Sheet(height + 20, width + 20, draft.ground)
+    right = random.random() < 0.8
+    drop = float(random.choice([0.5, 0.5, 1.0, 0.0]))
+    sheet.place_figure(
+        draft.symbol.colors, draft.symbol.cover,
+        (10 + (height - symbol[0]) // 2, 10 if right else 10 + block.shape[1] + gap),
+    )  # fmt: skip
+    at = 10 + round((height - block.shape[0]) * drop), 10 + symbol[1] + gap if right else 10
+    sheet.place_text(draft.ink, block, at)
+    return sheet
+
+
+def _above_or_below(draft: _Draft) -> Sheet:
+    """The name above or below the symbol, centred."""
+    symbol, random = draft.symbol.cover.shape, draft.random
+    block = draft.block(round(symbol[0] * random.uniform(0.1, 0.45)) + 8)
+    gap = round(SYMBOL_SIDE * random.uniform(0.05, 0.25))
+    height, width = symbol[0] + gap + block.shape[0], max(symbol[1], block.shape[1])
+    sheet = Sheet(height + 20, width + 20, draft.ground)
+    below = random.random() < 0.8
+    sheet.place_figure(
+        draft.symbol.colors, draft.symbol.cover,
+        (10 if below else 10 + block.shape[0] + gap, 10 + (width - symbol[1]) // 2),
+    )  # fmt: skip
+    at = 10 + symbol[0] + gap if below else 10, 10 + (width - block.shape[1]) // 2
+    sheet.place_text(draft.ink, block, at)
+    return sheet
+
+
+def _on_panel(draft: _Draft) -> Sheet:
+    """Words inside a filled shape, the symbol inside it too or beside it: a badge, a label."""
+    random, symbol = draft.random, draft.symbol
+    panel_color = _contrasting(draft.ground, random)
+    block = draft.block(int(random.integers(28, 80)))
+    pad_y, pad_x = round(block.shape[0] * random.uniform(0.25, 0.8)) + 6, round(random.uniform(15, 60))
+    inside = random.random() < 0.5
+    shown = _in_ink(symbol, _contrasting(panel_color, random)) if inside else symbol
+    lead = symbol.cover.shape[0] + 12 if inside else 0
+    height, width = block.shape[0] + 2 * pad_y + lead, max(block.shape[1], symbol.cover.shape[1]) + 2 * pad_x
+    panel = _panel(height, width, random)
+    extra = 0 if inside else symbol.cover.shape[0] + 14
+    sheet = Sheet(height + extra + 20, width + 20, draft.ground)
+    sheet.place_figure(panel_color, panel, (10 + extra, 10))
+    middle = 10 + (width - symbol.cover.shape[1]) // 2
+    sheet.place_figure(shown.colors, shown.cover, (10 + (pad_y if inside else 0), middle))
+    at = 10 + extra + lead + pad_y, 10 + (width - block.shape[1]) // 2
+    sheet.place_text(_contrasting(panel_color, random), block, at)
+    return sheet
+
+
+def _panel(height: int, width: int, random: np.random.Generator) -> Coverage:
+    """A filled rectangle, rounded rectangle or ellipse, sometimes only its outline."""
+    panel = np.zeros((height, width), np.uint8)
+    way = random.random()
+    if way < 0.25:
+        center, axes = (width // 2, height // 2), (width // 2 - 1, height // 2 - 1)
+        cv2.ellipse(panel, center, axes, 0, 0, 360, 255, -1, cv2.LINE_AA)
+    else:
+        panel[:] = 255
+        corner = int(min(height, width) * random.uniform(0.05, 0.5)) if way < 0.7 else 0
+        if corner:
+            kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * corner + 1, 2 * corner + 1))
+            inner = np.zeros_like(panel)
+            inner[corner:-corner, corner:-corner] = 255
+            panel = np.asarray(cv2.dilate(inner, kernel), np.uint8)
+    return np.asarray(panel / np.float32(255), np.float32)
+
+
+def _across(draft: _Draft) -> Sheet:
+    """A name across the symbol, wider than it; the words may stand on an edge of the ground's colour."""
+    symbol, random = draft.symbol.cover.shape, draft.random
+    line = draft.line(round(symbol[0] * random.uniform(0.15, 0.35)) + 6)
+    width = max(symbol[1], line.shape[1])
+    sheet = Sheet(symbol[0] + 20, width + 20, draft.ground)
+    sheet.place_figure(draft.symbol.colors, draft.symbol.cover, (10, 10 + (width - symbol[1]) // 2))
+    at = 10 + round((symbol[0] - line.shape[0]) * random.uniform(0.3, 0.9)), 10 + (width - line.shape[1]) // 2
+    edge = cv2.dilate(line, np.ones((9, 9), np.uint8))
+    sheet.place_figure(draft.ground, np.asarray(edge, np.float32), at)
+    sheet.place_text(draft.ink, line, at)
+    return sheet
+
+
+def _around(draft: _Draft) -> Sheet:
+    """A seal: words along a circle around the symbol, above or below or both."""
+    random = draft.random
+    side = max(draft.symbol.cover.shape)
+    radius = round(side * random.uniform(0.6, 0.75))
+    height = round(radius * random.uniform(0.16, 0.32))
+    lines = [draft.line(height)]
+    if random.random() < 0.5:
+        lines.append(draft.line(height, 1))
+    most = 2.6 * radius
+    lines = [line if line.shape[1] < most else _narrowed(line, most) for line in lines]
+    bent = [bend_line(line, radius, below=bool(number)) for number, line in enumerate(lines)]
+    sheet = Sheet(bent[0].shape[0] + 40, bent[0].shape[1] + 40, draft.ground)
+    center = bent[0].shape[0] // 2 + 20
+    symbol = draft.symbol.cover.shape
+    sheet.place_figure(
+        draft.symbol.colors, draft.symbol.cover, (center - symbol[0] // 2, center - symbol[1] // 2)
+    )
+    if random.random() < 0.5:
+        ring = np.zeros((2 * center, 2 * center), np.uint8)
+        cv2.circle(
+            ring,
+            (center, center),
+            center - 10,
+            255,
+            int(random.integers(2, 8)),
+            cv2.LINE_AA,
+        )
+        sheet.place_figure(draft.ink, np.asarray(ring / np.float32(255), np.float32), (0, 0))
+    for cover in bent:
+        sheet.place_text(draft.ink, cover, (20, 20))
+    return sheet
+
+
+def _narrowed(line: Coverage, width: float) -> Coverage:
+    size = (round(width), line.shape[0])
+    return np.asarray(cv2.resize(line, size, interpolation=cv2.INTER_AREA), np.float32)
+
+
+def _symbol_only(draft: _Draft) -> Sheet:
+    """No words at all: what a detector claims here is wrong."""
+    height, width = draft.symbol.cover.shape
+    sheet = Sheet(height + 20, width + 20, draft.ground)
+    sheet.place_figure(draft.symbol.colors, draft.symbol.cover, (10, 10))
+    return sheet
+
+
+def _lone_letter(draft: _Draft) -> Sheet:
+    """One large letter that is the symbol: figure, not text."""
+    letter = draft.words(1)[0][:1]
+    cover = set_line(letter.upper(), draft.font, SYMBOL_SIDE)
+    sheet = Sheet(cover.shape[0] + 120, cover.shape[1] + 120, draft.ground)
+    ink = draft.ink
+    if draft.random.random() < 0.5:
+        panel = _panel(cover.shape[0] + 80, cover.shape[1] + 80, draft.random)
+        sheet.place_figure(draft.ink, panel, (20, 20))
+        ink = _contrasting(draft.ink, draft.random)
+    sheet.place_figure(ink, cover, (60, 60))
+    return sheet
+
+
+def _letter_and_name(draft: _Draft) -> Sheet:
+    """One large letter as the symbol and the name beside or below it."""
+    block = draft.block(int(draft.random.integers(30, 70)))
+    letter = set_line(draft.words(1)[0][:1].upper(), draft.font, SYMBOL_SIDE)
+    figure = _in_ink(_Symbol(np.empty((*letter.shape, 3), np.float32), letter), draft.ink)
+    height = letter.shape[0] + 30 + block.shape[0]
+    width = max(letter.shape[1], block.shape[1])
+    sheet = Sheet(height + 20, width + 20, draft.ground)
+    sheet.place_figure(figure.colors, figure.cover, (10, 10 + (width - letter.shape[1]) // 2))
+    sheet.place_text(draft.ink, block, (10 + letter.shape[0] + 30, 10 + (width - block.shape[1]) // 2))
+    return sheet
+
+
+def _words_only(draft: _Draft) -> Sheet:
+    """A word mark."""
+    block = draft.block(int(draft.random.integers(40, 120)))
+    sheet = Sheet(block.shape[0] + 20, block.shape[1] + 20, draft.ground)
+    sheet.place_text(draft.ink, block, (10, 10))
+    return sheet
+
+
+def _in_ink(symbol: _Symbol, ink: Color) -> _Symbol:
+    """The same shape in one colour."""
+    return _Symbol(np.broadcast_to(np.array(ink, np.float32), symbol.colors.shape), symbol.cover)
+
+
+LAYOUTS: dict[str, tuple[float, Callable[[_Draft], Sheet]]] = {
+    "beside": (0.22, _beside),
+    "above or below": (0.18, _above_or_below),
+    "on a panel": (0.1, _on_panel),
+    "across": (0.07, _across),
+    "around": (0.09, _around),
+    "words only": (0.06, _words_only),
+    "letter and name": (0.04, _letter_and_name),
+    "symbol only": (0.18, _symbol_only),
+    "lone letter": (0.06, _lone_letter),
+}
+"""Share and layout; the shares are a guess at what registers hold, not a measurement."""
+WITHOUT_WORDS = frozenset({"symbol only", "lone letter"})

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from loguru import logger
 
-from marklens.core.errors import Interrupted
+from marklens.core.errors import Interrupted, ModelError
 from marklens.core.ports import Progress
 from marklens.core.resources import StopFlag, sampled_resources
 from marklens.core.types import Mark
@@ -103,8 +103,12 @@ class Describer:
         done = Described()
         tasks = self._tasks(iter(marks), size, first, done.sources)
         head = next(tasks, None)
-        if head is not None:
-            self._run(chain((head,), tasks), done, before_change)
+        try:
+            if head is not None:
+                self._run(chain((head,), tasks), done, before_change)
+        except ModelError:
+            if not self.stop:  # what kept a worker from starting may be what stopped us
+                raise
         if self.stop:
             raise Interrupted("stopped, and every finished chunk is kept: run the same command to resume")
         return done

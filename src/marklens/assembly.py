@@ -19,6 +19,7 @@ from marklens.indexing.folder import (
     IndexFolder,
     Manifest,
     Recipe,
+    is_locked,
     load_complete,
     require_counts,
     require_same,
@@ -97,19 +98,23 @@ def open_engine(root: Path, settings: Settings) -> Engine:
 
     Raises:
         UsageError: there is no index.
-        ArtifactError: it is unfinished or damaged.
+        ArtifactError: it is unfinished or damaged, or being changed.
         IndexMismatchError: it was made with another network or preprocessing than this Marklens and these
             settings bring.
     """
     folder = IndexFolder(root)
     manifest, embedder = _recall(folder, settings)
-    catalog, store = Catalog.open(folder.catalog), open_store(folder.vectors)
-    held = catalog.counts()
-    require_counts(folder, manifest, held.marks + held.removed, len(store))
-    reducer = PcaReducer.load(folder.pca)
-    if Manifest.load(folder) != manifest:
+    catalog = Catalog.open(folder.catalog)
+    try:
+        store, reducer, held = open_store(folder.vectors), PcaReducer.load(folder.pca), catalog.counts()
+        require_counts(folder, manifest, held.marks + held.removed, len(store))
+        if Manifest.load(folder) != manifest:
+            raise ArtifactError(f"the files of {root} may be of two states")
+    except ArtifactError as error:
         catalog.close()
-        raise ArtifactError(f"the index in {root} was changed while it was opened: try again")
+        if is_locked(folder) or Manifest.load(folder) != manifest:
+            raise ArtifactError(f"the index in {root} is being changed: try again") from error
+        raise
     return Engine(
         make_view_maker(_remembered_options(manifest)),
         embedder,

@@ -239,3 +239,17 @@ class FolderLock:
     def __exit__(self, *_: object) -> None:
         if self._handle is not None:
             os.close(self._handle)
+
+
+def is_locked(folder: IndexFolder) -> bool:
+    """Whether a process is changing the index now."""
+    import fcntl
+
+    try:
+        with folder.lock.open("rb") as handle:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # it was never changed, or lies where nobody can
+        return False
+    return False

@@ -12,7 +12,7 @@ from marklens.core.types import Fault, Mark
 from marklens.embeddings.pca_reducer import PcaReducer
 from marklens.indexing.builder import BuildReport, counts, stamp
 from marklens.indexing.chunks import load_chunk
-from marklens.indexing.derive import dataset_faults, derive, entries, reduce_chunk, write_errors
+from marklens.indexing.derive import derive, entries, listed_faults, reduce_chunk, write_errors
 from marklens.indexing.describing import Describer
 from marklens.indexing.folder import (
     FolderLock,
@@ -48,23 +48,27 @@ def add_marks(describer: Describer, dataset: Dataset, recipe: Recipe, chunk: int
             describer.progress.start("describe", dataset.count())
             new = _unknown(dataset.marks(faults.append), catalog, describer.progress)
             done = describer.describe(new, chunk, first=manifest.chunks)
-            if not done.sources:
+            paths = folder.chunks_from(manifest.chunks)[: len(done.sources)]
+            chunks, known = [load_chunk(path) for path in paths], {*listed_faults(folder, "picture")}
+            if all(not part.marks and known.issuperset(part.faults) for part in chunks):
+                for path in paths:
+                    path.unlink()
                 return BuildReport(manifest, 0, perf_counter() - started, changed=False)
             reducer = PcaReducer.load(folder.pca)
-            chunks = [load_chunk(path) for path in folder.chunks_from(manifest.chunks)[: len(done.sources)]]
-            number, new_ids = catalog.capacity, {mark.id for part in chunks for mark in part.marks}
-            catalog.append(entries(chunks, number))
+            first = number = catalog.capacity
             for part in chunks:
                 store.add(part.view_ids(number), reduce_chunk(part, reducer))
                 number += len(part.marks)
+            total = manifest.chunks + len(chunks)
+            written = write_errors(folder, total, [*listed_faults(folder, "dataset"), *faults])
+            catalog.append(entries(chunks, first))  # from here to the end nobody can open the index
             store.save(folder.vectors)
             held = catalog.counts()
-        total = manifest.chunks + len(done.sources)
-        written = write_errors(folder, total, [*dataset_faults(folder), *faults])
+        new_ids = {mark.id for part in chunks for mark in part.marks}
         manifest = replace(
             manifest,
             chunks=total,
-            added=manifest.added + len(done.sources),
+            added=manifest.added + len(chunks),
             removed=[known for known in manifest.removed if known not in new_ids],
             counts={"marks": held.marks, "removed": held.removed, "views": len(store), "faults": written},
             checksums=checksums(folder),

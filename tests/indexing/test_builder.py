@@ -263,6 +263,21 @@ def test_removed_marks_stay_removed_through_compaction_and_rebuild(tmp_path: Pat
         assert catalog.number("mark0005") is None
 
 
+@pytest.mark.parametrize("compacted", [False, True])
+def test_removed_marks_stay_removed_under_another_id(tmp_path: Path, compacted: bool) -> None:
+    marks, index = tmp_path / "marks", tmp_path / "index"
+    draw_marks(marks / "a", 4)
+    build(index, marks)
+    remove_marks(IndexFolder(index), ["mark0001"])
+    if compacted:
+        compact(IndexFolder(index), 1, Silent())
+    draw_marks(marks / "b", 1, first=1)  # now the ids of both files hold their folders
+    build(index, marks)
+    with Catalog.open(index / "catalog.sqlite") as catalog:
+        assert catalog.number("b/mark0001") is not None
+        assert catalog.number("a/mark0001") is None
+
+
 def test_a_changed_picture_of_the_same_size_is_noticed(tmp_path: Path) -> None:
     marks = draw_marks(tmp_path / "marks", 3)
     for number, seed in enumerate((5, 6)):

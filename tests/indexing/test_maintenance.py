@@ -208,7 +208,7 @@ def test_a_killed_removal_stays_removed(
     monkeypatch.undo()
     compact(IndexFolder(own), 1, Silent())
     assert "mark0005" not in found(own, marks / "mark0005.png")
-    assert load_complete(IndexFolder(own)).removed == ["mark0005"]
+    assert load_complete(IndexFolder(own)).removed == {"mark0005": "mark0005.png"}
 
 
 def test_verification_sees_marks_without_vectors(own_index: Callable[[], Path], index: Path) -> None:

@@ -131,10 +131,12 @@ def build_index(describer: Describer, dataset: Dataset, recipe: Recipe, options:
         return BuildReport(manifest, done.marks, perf_counter() - started, changed=True)
 
 
-def counts(folder: IndexFolder, removed: Iterable[str], views: int, faults: int) -> dict[str, int]:
-    """Mark these ids as removed in a fresh catalog and count what it holds."""
+def counts(folder: IndexFolder, removed: Mapping[str, str], views: int, faults: int) -> dict[str, int]:
+    """Mark these ids and files as removed in a fresh catalog and count what it holds."""
     with Catalog.open(folder.catalog, writable=True) as catalog:
-        catalog.remove(list(removed))
+        gone = frozenset(removed.values())
+        renamed = [number for number, file in catalog.files().items() if file in gone] if gone else []
+        catalog.remove([*removed, *(mark.id for mark in catalog.marks(renamed).values())])
         held = catalog.counts()
     return {"marks": held.marks, "removed": held.removed, "views": views, "faults": faults}
 

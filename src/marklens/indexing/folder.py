@@ -1,7 +1,7 @@
 """What lies where in an index folder, and the manifest that describes it."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -106,7 +106,8 @@ class Manifest:
         chunks: how many chunks belong to the index.
         added: how many of them came by `index add`.
         counts: marks, removed, views, faults.
-        removed: ids that were removed, hidden or compacted away; they stay so when the index is built again.
+        removed: id and file of the marks that were removed, hidden or compacted away; they stay so when the
+            index is built again, also under another id: a new picture in a folder can change those of others.
         checksums: SHA-256 of every derived file.
         seconds: time by stage of the last build.
         made: version and time (UTC, ISO 8601).
@@ -120,7 +121,7 @@ class Manifest:
     chunks: int = 0
     added: int = 0
     counts: Mapping[str, int] = field(default_factory=dict)
-    removed: Sequence[str] = ()
+    removed: Mapping[str, str] = field(default_factory=dict)
     checksums: Mapping[str, str] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
     made: Mapping[str, str] = field(default_factory=dict)
@@ -146,6 +147,8 @@ class Manifest:
         try:
             if document.pop("format") != FORMAT:
                 raise ArtifactError(f"{folder.root} has another format than {FORMAT}: build it again")
+            if isinstance(document.get("removed"), list):  # written before files were remembered
+                document["removed"] = dict.fromkeys(document["removed"], "")
             return Manifest(**{**document, "recipe": Recipe(**document["recipe"])})
         except (AttributeError, KeyError, TypeError) as error:
             raise ArtifactError(f"{folder.manifest} is damaged ({error!r}): build the index again") from error

@@ -234,3 +234,13 @@ def test_an_id_that_is_no_utf8_does_not_spoil_the_manifest(own_index: Callable[[
     own = own_index()
     assert remove_marks(IndexFolder(own), ["id\udce9"])[0] == 0
     assert load_complete(IndexFolder(own)).counts["marks"] == 30
+
+
+def test_what_killed_writers_left_is_swept_away(own_index: Callable[[], Path]) -> None:
+    own = own_index()
+    left = [own / ".vectors.faiss.123.tmp", own / "chunks" / ".000002.safetensors.9.tmp"]
+    for path in (*left, own / ".mine.tmp"):
+        path.write_bytes(b"half")
+    remove_marks(IndexFolder(own), ["mark0001"])
+    assert not any(path.exists() for path in left)
+    assert (own / ".mine.tmp").exists()

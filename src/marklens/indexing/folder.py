@@ -67,6 +67,12 @@ class IndexFolder:
         found = sorted((self.root / "chunks").glob("[0-9]*.safetensors"))
         return [path for path in found if int(path.stem) >= number]
 
+    def temporary(self) -> list[Path]:
+        """What `write_atomic` has under way, or left behind where it was killed."""
+        names = [path.name for path in (self.manifest, self.errors, *self.derived)]
+        patterns = [f".{name}.*.tmp" for name in names] + ["chunks/.*.safetensors.*.tmp"]
+        return [path for pattern in patterns for path in self.root.glob(pattern)]
+
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
@@ -238,6 +244,8 @@ class FolderLock:
             raise UsageError(
                 f"another process is changing the index in {self._folder.root}: wait until it is done"
             ) from None
+        for path in self._folder.temporary():
+            path.unlink()
 
     def __exit__(self, *_: object) -> None:
         if self._handle is not None:

@@ -1,6 +1,7 @@
 """The command line's contract: what goes to stdout, what to stderr, and the exit status."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -130,6 +131,9 @@ def test_the_life_of_an_index(call: Call, tmp_path: Path) -> None:
     (more / "bad.gif").write_bytes(b"GIF89a")
     added = document(call, "index", "add", more, "--index", index, "--workers", 0)
     assert (added["marks"], added["faults"]) == (10, 1)
+    assert "embed" in added["stages"] and "catalog" not in added["stages"]  # its own times, not the build's
+    again = document(call, "index", "add", more, "--index", index, "--workers", 0)
+    assert (again["changed"], again["stages"]) == (False, {})
     assert document(call, "index", "remove", "mark0000", "--index", index) == {"removed": 1, "unknown": []}
     assert document(call, "index", "info", "--index", index)["counts"]["removed"] == 1
     assert document(call, "index", "compact", "--index", index)["marks"] == 9
@@ -154,7 +158,8 @@ def test_the_life_of_an_index(call: Call, tmp_path: Path) -> None:
         (["search", "MARK", "--index", "INDEX", "--where", "office"], 2, "name=value"),
         (["search", "MARK", "--index", "INDEX", "--vienna", "cat"], 2, "cat"),
         (["search", "MARK", "--index", "INDEX", "--top", "0"], 2, "--top"),
-        (["search", "BAD", "--index", "INDEX"], 1, "picture"),
+        (["search", "BAD", "--index", "INDEX"], 1, "bad.png cannot be searched for: not-a-picture"),
+        (["search", "MARK", "--index", "INDEX", "--html", "INDEX"], 2, "--html"),
         (["search", "MARK"], 2, "--index"),
         (["index", "build", "nowhere", "--index", "new"], 2, "nowhere"),
         (["index", "build", "MARKS", "--index", "new", "--store", "redis"], 2, "faiss"),
@@ -233,3 +238,21 @@ def test_an_index_built_from_a_relative_path_works_from_anywhere(
     again = document(call, "index", "build", "../marks", "--index", "../index", "--workers", 0)
     assert again["changed"] is False
     assert document(call, "index", "verify", "--index", "../index")["passed"]
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_a_terminal_without_unicode_is_served_too(tmp_path: Path, options: list[str]) -> None:
+    marks, index = draw_marks(tmp_path / "marks", 2), tmp_path / "index"
+    (marks / "mark0001.png").rename(marks / "ünder.png")
+    assert run(["index", "build", str(marks), "--index", str(index), "--workers", "0"]) == 0
+    script = "from marklens.cli.main import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", script, "search", marks / "ünder.png", "--index", index, *options],
+        capture_output=True, text=True, timeout=120, check=False,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    if options:
+        assert json.loads(done.stdout)["hits"][0]["file"] == "ünder.png"
+    else:
+        assert "?nder.png" in done.stdout

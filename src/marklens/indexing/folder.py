@@ -115,7 +115,7 @@ class Manifest:
         removed: id and file of the marks that were removed, hidden or compacted away; they stay so when the
             index is built again, also under another id: a new picture in a folder can change those of others.
         checksums: SHA-256 of every derived file.
-        seconds: time by stage of the last build.
+        seconds: time by stage of the last build or addition.
         made: version and time (UTC, ISO 8601).
     """
 

@@ -72,6 +72,7 @@ def add_marks(describer: Describer, dataset: Dataset, recipe: Recipe, chunk: int
             removed={id: file for id, file in manifest.removed.items() if id not in new_ids},
             counts={"marks": held.marks, "removed": held.removed, "views": len(store), "faults": written},
             checksums=checksums(folder),
+            seconds=done.seconds,
             made=stamp(),
         )
         manifest.save(folder)

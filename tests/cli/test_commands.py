@@ -168,6 +168,7 @@ def test_the_life_of_an_index(call: Call, tmp_path: Path) -> None:
         (["evaluate", "--index", "INDEX", "--groups", "none.json"], 2, "none.json"),
         (["evaluate", "--index", "INDEX", "--groups", "BAD", "--depth", "deep"], 2, "--depth"),
         (["evaluate", "--index", "INDEX", "--groups", "BAD", "--protocol", "x"], 2, "default or metu"),
+        (["evaluate", "--index", "INDEX", "--pairs", "BAD", "--grades", "gold,x"], 2, "gold,strong,weak"),
         (["export", "nothing", "--out", "x.onnx"], 2, "imagenet"),
         (["dataset", "import-icons", "none.tgz", "--out", "x"], 2, "none.tgz"),
         (["fly"], 2, "fly"),
@@ -256,3 +257,11 @@ def test_a_terminal_without_unicode_is_served_too(tmp_path: Path, options: list[
         assert json.loads(done.stdout)["hits"][0]["file"] == "ünder.png"
     else:
         assert "?nder.png" in done.stdout
+
+
+def test_a_demo_of_too_few_logos_says_how_many_it_needs(call: Call) -> None:
+    pytest.importorskip("fontawesome_free_pack")
+    status, out, err = call("demo", "--limit", 1)
+    assert (status, out) == (2, "")
+    assert err.splitlines()[-1].endswith("give --limit 100 or more")
+    assert document(call, "demo", "--limit", 20)["queries"] > 0

@@ -57,12 +57,9 @@ def make_embedder(settings: Settings) -> OnnxEmbedder:
 
 def make_recipe(settings: Settings, embedder: OnnxEmbedder) -> Recipe:
     """What an index made with these settings remembers of them."""
-    options = view_options(settings)
-    if options.size != embedder.size:
-        raise UsageError(f"views.size is {options.size}, the network takes {embedder.size}: set the same")
     weights = settings.model.weights or bundled_weights()
     model = {"hash": embedder.model_hash, "dims": embedder.dims, "file": weights.name}
-    return Recipe(options.record(), model, settings.pca.model_dump())
+    return Recipe(view_options(settings).record(), model, settings.pca.model_dump())
 
 
 def build(
@@ -71,6 +68,8 @@ def build(
     """Build or finish the index of a dataset, see `indexing.builder`."""
     embedder = make_embedder(settings)
     options = view_options(settings)
+    if options.size != embedder.size:
+        raise UsageError(f"views.size is {options.size}, the network takes {embedder.size}: set the same")
     describer = Describer(IndexFolder(root), partial(_runner, settings, options, embedder), progress, stop)
     recipe = make_recipe(settings, embedder)
     build_options = BuildOptions(settings.build.chunk, limit, settings.build.graph_threads)

@@ -24,7 +24,7 @@ from marklens.core.errors import (
 )
 from marklens.core.images import read_picture
 from marklens.core.resources import StopFlag
-from marklens.core.types import Pixels
+from marklens.core.types import Pixels, Vectors
 from marklens.datasets.opening import open_dataset
 from marklens.embeddings.pca_reducer import PcaReducer
 from marklens.indexing.folder import FolderLock, IndexFolder, Manifest, load_complete
@@ -152,6 +152,26 @@ def test_settings_that_nobody_set_follow_the_index(tmp_path: Path, marks: Path) 
     assert engine.recipe["preprocessing"]["trim"] is False
     with pytest.raises(IndexMismatchError, match="trim"):
         assembly.open_engine(tmp_path, quick_settings(trim=True))
+
+
+class SmallNetwork:
+    """Satisfies `core.ports.Embedder` for views of another size: the picture itself, made small."""
+
+    dims, size, model_hash = 192, 96, "small"
+
+    def embed(self, pixels: Pixels) -> Vectors:
+        return pixels[:, 6::12, 6::12].reshape(len(pixels), -1).astype(np.float32)
+
+
+def test_an_index_of_another_view_size_needs_no_setting(
+    tmp_path: Path, marks: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(assembly, "make_embedder", lambda _: SmallNetwork())
+    with pytest.raises(UsageError, match=r"views\.size is 224, the network takes 96"):
+        build(tmp_path, marks)
+    build(tmp_path, marks, quick_settings(size=96), limit=8)
+    engine = assembly.open_engine(tmp_path, quick_settings())
+    assert engine.search(read_picture(marks / "mark0003.png"), top=1).hits[0].mark.id == "mark0003"
 
 
 def test_bad_pictures_cost_only_themselves(tmp_path: Path) -> None:

@@ -164,8 +164,8 @@ def _print_split(report: "SplitReport", out: Path) -> None:
     for name, marks in report.marks.items():
         table.add_row(name, f"{marks:,}", f"{marks / total:.2%}")
     codes = Table(title="Vienna codes shared out least evenly", title_justify="left")
-    codes.add_column("code", min_width=10)
-    for heading in ("marks", "train", "val", "test", "points off"):
+    codes.add_column("code", min_width=9)
+    for heading in ("marks", "train", "val", "test", "points"):
         codes.add_column(heading, justify="right", no_wrap=True)
     for code in report.codes[:CODES_SHOWN]:
         shares = (f"{share:.2%}" for share in code.shares)

@@ -123,6 +123,16 @@ def test_evaluate_answers_the_contract(call: Call, index: Path, tmp_path: Path) 
     assert "mAP@100" in out
 
 
+def test_pairs_are_evaluated_by_grade(call: Call, index: Path, tmp_path: Path) -> None:
+    pairs = tmp_path / "similar_pairs.json"
+    rows = [("mark0001.png", "mark0002.png", "gold"), ("mark0003.png", "mark0004.png", "duplicate")]
+    pairs.write_text(json.dumps({"pairs": [{"a": a, "b": b, "grade": grade} for a, b, grade in rows]}))
+    asked = ("evaluate", "--index", index, "--pairs", pairs)
+    assert document(call, *asked)["queries"] == 2
+    everything = document(call, *asked, "--grades", "gold,duplicate")
+    assert (everything["queries"], everything["config"]["grades"]) == (4, ["gold", "duplicate"])
+
+
 def test_the_life_of_an_index(call: Call, tmp_path: Path) -> None:
     folder, index = draw_marks(tmp_path / "marks", 8), tmp_path / "index"
     built = document(call, "index", "build", folder, "--index", index, "--workers", 0)

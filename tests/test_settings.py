@@ -55,3 +55,23 @@ def test_mistakes_are_named(empty_folder: Path, text: str, message: str) -> None
 def test_settings_do_not_change() -> None:
     with pytest.raises(ValidationError):
         load_settings().views.margin = 3  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("MARKLENS_VIEWS__MARGN", "did you mean MARKLENS_VIEWS__MARGIN"),
+        ("MARKLENS_VIEWS_MARGIN", "did you mean MARKLENS_VIEWS__MARGIN"),
+        ("marklens_confg", "did you mean MARKLENS_CONFIG"),
+        ("MARKLENS_FLY", "unset it"),
+    ],
+)
+def test_misspelt_variables_are_refused(name: str, hint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, "1")
+    with pytest.raises(UsageError, match=hint):
+        load_settings()
+
+
+def test_a_section_may_be_one_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("marklens_views", '{"margin": 4}')
+    assert load_settings().views.margin == 4

@@ -19,6 +19,7 @@ from marklens.indexing.folder import (
     IndexFolder,
     Manifest,
     Recipe,
+    is_locked,
     load_complete,
     require_counts,
     require_same,
@@ -58,12 +59,9 @@ def make_embedder(settings: Settings) -> OnnxEmbedder:
 
 def make_recipe(settings: Settings, embedder: OnnxEmbedder) -> Recipe:
     """What an index made with these settings remembers of them."""
-    options = view_options(settings)
-    if options.size != embedder.size:
-        raise UsageError(f"views.size is {options.size}, the network takes {embedder.size}: set the same")
     weights = settings.model.weights or bundled_weights()
     model = {"hash": embedder.model_hash, "dims": embedder.dims, "file": weights.name}
-    return Recipe(options.record(), model, settings.pca.model_dump())
+    return Recipe(view_options(settings).record(), model, settings.pca.model_dump())
 
 
 def build(
@@ -72,6 +70,8 @@ def build(
     """Build or finish the index of a dataset, see `indexing.builder`."""
     embedder = make_embedder(settings)
     options = view_options(settings)
+    if options.size != embedder.size:
+        raise UsageError(f"views.size is {options.size}, the network takes {embedder.size}: set the same")
     describer = Describer(IndexFolder(root), partial(_runner, settings, options, embedder), progress, stop)
     recipe = make_recipe(settings, embedder)
     build_options = BuildOptions(settings.build.chunk, limit, settings.build.graph_threads)
@@ -99,19 +99,23 @@ def open_engine(root: Path, settings: Settings) -> Engine:
 
     Raises:
         UsageError: there is no index.
-        ArtifactError: it is unfinished or damaged.
+        ArtifactError: it is unfinished or damaged, or being changed.
         IndexMismatchError: it was made with another network or preprocessing than this Marklens and these
             settings bring.
     """
     folder = IndexFolder(root)
     manifest, embedder = _recall(folder, settings)
-    catalog, store = Catalog.open(folder.catalog), open_store(folder.vectors)
-    held = catalog.counts()
-    require_counts(folder, manifest, held.marks + held.removed, len(store))
-    reducer = PcaReducer.load(folder.pca)
-    if Manifest.load(folder) != manifest:
+    catalog = Catalog.open(folder.catalog)
+    try:
+        store, reducer, held = open_store(folder.vectors), PcaReducer.load(folder.pca), catalog.counts()
+        require_counts(folder, manifest, held.marks + held.removed, len(store))
+        if Manifest.load(folder) != manifest:
+            raise ArtifactError(f"the files of {root} may be of two states")
+    except ArtifactError as error:
         catalog.close()
-        raise ArtifactError(f"the index in {root} was changed while it was opened: try again")
+        if is_locked(folder) or Manifest.load(folder) != manifest:
+            raise ArtifactError(f"the index in {root} is being changed: try again") from error
+        raise
     return Engine(
         make_view_maker(_remembered_options(manifest)),
         embedder,

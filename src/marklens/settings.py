@@ -5,6 +5,7 @@ have the prefix MARKLENS_ and two underscores between the levels: MARKLENS_VIEWS
 """
 
 import os
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from pydantic_settings import (
 
 from marklens.core.errors import UsageError
 from marklens.preprocessing.text_detector import DetectorName
+
+PREFIX = "MARKLENS_"
 
 
 class _Section(BaseModel):
@@ -76,7 +79,7 @@ class Settings(BaseSettings):
     """All settings; unknown keys are refused."""
 
     model_config = SettingsConfigDict(
-        env_prefix="MARKLENS_", env_nested_delimiter="__", frozen=True, extra="forbid"
+        env_prefix=PREFIX, env_nested_delimiter="__", frozen=True, extra="forbid"
     )
 
     views: ViewSettings = ViewSettings()
@@ -111,6 +114,7 @@ def load_settings(**flags: dict[str, Any]) -> Settings:
     config = os.environ.get("MARKLENS_CONFIG")
     if config and not Path(config).is_file():
         raise UsageError(f"MARKLENS_CONFIG names {config}, which is no file")
+    _refuse_unknown_variables()
     given = {
         section: {key: value for key, value in values.items() if value is not None}
         for section, values in flags.items()
@@ -123,3 +127,17 @@ def load_settings(**flags: dict[str, Any]) -> Settings:
         raise UsageError(f"setting {place}: {first['msg']}") from None
     except ValueError as error:  # TOML that does not parse
         raise UsageError(f"marklens.toml cannot be read: {error}") from None
+
+
+def _refuse_unknown_variables() -> None:
+    """Pydantic passes over variables that name no setting; a misspelt one would be without effect."""
+    known = {"CONFIG"}
+    for section, field in Settings.model_fields.items():
+        keys = field.annotation.model_fields if field.annotation else ()
+        known |= {name.upper() for name in (section, *(f"{section}__{key}" for key in keys))}
+    for name in os.environ:
+        given = name.upper().removeprefix(PREFIX)
+        if name.upper().startswith(PREFIX) and given not in known:
+            near = [f"{PREFIX}{key}" for key in get_close_matches(given, known)]
+            hint = f"did you mean {' or '.join(near)}?" if near else "unset it"
+            raise UsageError(f"there is no setting {name}: {hint}")

@@ -1,6 +1,7 @@
 """The command line's contract: what goes to stdout, what to stderr, and the exit status."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -122,6 +123,16 @@ def test_evaluate_answers_the_contract(call: Call, index: Path, tmp_path: Path) 
     assert "mAP@100" in out
 
 
+def test_pairs_are_evaluated_by_grade(call: Call, index: Path, tmp_path: Path) -> None:
+    pairs = tmp_path / "similar_pairs.json"
+    rows = [("mark0001.png", "mark0002.png", "gold"), ("mark0003.png", "mark0004.png", "duplicate")]
+    pairs.write_text(json.dumps({"pairs": [{"a": a, "b": b, "grade": grade} for a, b, grade in rows]}))
+    asked = ("evaluate", "--index", index, "--pairs", pairs)
+    assert document(call, *asked)["queries"] == 2
+    everything = document(call, *asked, "--grades", "gold,duplicate")
+    assert (everything["queries"], everything["config"]["grades"]) == (4, ["gold", "duplicate"])
+
+
 def test_the_life_of_an_index(call: Call, tmp_path: Path) -> None:
     folder, index = draw_marks(tmp_path / "marks", 8), tmp_path / "index"
     built = document(call, "index", "build", folder, "--index", index, "--workers", 0)
@@ -130,6 +141,9 @@ def test_the_life_of_an_index(call: Call, tmp_path: Path) -> None:
     (more / "bad.gif").write_bytes(b"GIF89a")
     added = document(call, "index", "add", more, "--index", index, "--workers", 0)
     assert (added["marks"], added["faults"]) == (10, 1)
+    assert "embed" in added["stages"] and "catalog" not in added["stages"]  # its own times, not the build's
+    again = document(call, "index", "add", more, "--index", index, "--workers", 0)
+    assert (again["changed"], again["stages"]) == (False, {})
     assert document(call, "index", "remove", "mark0000", "--index", index) == {"removed": 1, "unknown": []}
     assert document(call, "index", "info", "--index", index)["counts"]["removed"] == 1
     assert document(call, "index", "compact", "--index", index)["marks"] == 9
@@ -154,7 +168,8 @@ def test_the_life_of_an_index(call: Call, tmp_path: Path) -> None:
         (["search", "MARK", "--index", "INDEX", "--where", "office"], 2, "name=value"),
         (["search", "MARK", "--index", "INDEX", "--vienna", "cat"], 2, "cat"),
         (["search", "MARK", "--index", "INDEX", "--top", "0"], 2, "--top"),
-        (["search", "BAD", "--index", "INDEX"], 1, "picture"),
+        (["search", "BAD", "--index", "INDEX"], 1, "bad.png cannot be searched for: not-a-picture"),
+        (["search", "MARK", "--index", "INDEX", "--html", "INDEX"], 2, "--html"),
         (["search", "MARK"], 2, "--index"),
         (["index", "build", "nowhere", "--index", "new"], 2, "nowhere"),
         (["index", "build", "MARKS", "--index", "new", "--store", "redis"], 2, "faiss"),
@@ -163,6 +178,7 @@ def test_the_life_of_an_index(call: Call, tmp_path: Path) -> None:
         (["evaluate", "--index", "INDEX", "--groups", "none.json"], 2, "none.json"),
         (["evaluate", "--index", "INDEX", "--groups", "BAD", "--depth", "deep"], 2, "--depth"),
         (["evaluate", "--index", "INDEX", "--groups", "BAD", "--protocol", "x"], 2, "default or metu"),
+        (["evaluate", "--index", "INDEX", "--pairs", "BAD", "--grades", "gold,x"], 2, "gold,strong,weak"),
         (["export", "nothing", "--out", "x.onnx"], 2, "imagenet"),
         (["dataset", "import-icons", "none.tgz", "--out", "x"], 2, "none.tgz"),
         (["fly"], 2, "fly"),
@@ -233,3 +249,29 @@ def test_an_index_built_from_a_relative_path_works_from_anywhere(
     again = document(call, "index", "build", "../marks", "--index", "../index", "--workers", 0)
     assert again["changed"] is False
     assert document(call, "index", "verify", "--index", "../index")["passed"]
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_a_terminal_without_unicode_is_served_too(tmp_path: Path, options: list[str]) -> None:
+    marks, index = draw_marks(tmp_path / "marks", 2), tmp_path / "index"
+    (marks / "mark0001.png").rename(marks / "ünder.png")
+    assert run(["index", "build", str(marks), "--index", str(index), "--workers", "0"]) == 0
+    script = "from marklens.cli.main import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", script, "search", marks / "ünder.png", "--index", index, *options],
+        capture_output=True, text=True, timeout=120, check=False,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    if options:
+        assert json.loads(done.stdout)["hits"][0]["file"] == "ünder.png"
+    else:
+        assert "?nder.png" in done.stdout
+
+
+def test_a_demo_of_too_few_logos_says_how_many_it_needs(call: Call) -> None:
+    pytest.importorskip("fontawesome_free_pack")
+    status, out, err = call("demo", "--limit", 1)
+    assert (status, out) == (2, "")
+    assert err.splitlines()[-1].endswith("give --limit 100 or more")
+    assert document(call, "demo", "--limit", 20)["queries"] > 0

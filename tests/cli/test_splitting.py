@@ -47,6 +47,17 @@ def test_a_split_says_how_even_it_is(
     assert len(set(parts)) == 1
 
 
+def test_the_table_of_a_split_keeps_to_its_lines(
+    dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "58")
+    assert run(["dataset", "split", str(dataset), "--out", str(tmp_path)]) == 0
+    table = capsys.readouterr().out.partition("least evenly")[2].partition("└")[0]
+    rows = [line for line in table.splitlines() if line.startswith("│")]
+    assert len(rows) == len(json.loads((tmp_path / "split.json").read_text())["codes"])
+    assert all(row.count("%") == 3 and row.endswith("│") for row in rows)
+
+
 def test_pairs_are_counted_by_grade(
     dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

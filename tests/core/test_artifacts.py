@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from marklens.core.artifacts import (
     write_text,
 )
 from marklens.core.errors import ArtifactError, DiskSpaceError
+from marklens.retrieval.faiss_store import FaissStore
 
 
 def test_an_error_while_writing_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
@@ -36,6 +38,31 @@ def test_an_error_while_writing_leaves_the_old_file_and_nothing_else(tmp_path: P
         write_atomic(path, write)
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["a.json"]
+
+
+def save_vectors(path: Path) -> None:
+    store = FaissStore(4)
+    store.add(np.arange(9), np.eye(9, 4, dtype=np.float32))
+    store.save(path)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/dev/full is Linux's")
+@pytest.mark.parametrize(
+    "save",
+    [
+        lambda path: write_text(path, "new"),
+        lambda path: save_arrays(path, {"a": np.zeros(9)}),
+        save_vectors,
+    ],
+)
+def test_a_full_disk_is_one_line(tmp_path: Path, save: Callable[[Path], None]) -> None:
+    path = tmp_path / "a"
+    path.write_text("old")
+    (tmp_path / f".a.{os.getpid()}.tmp").symlink_to("/dev/full")
+    with pytest.raises(DiskSpaceError, match=f"the disk is full: make room for {path}"):
+        save(path)
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["a"]
 
 
 def test_a_kill_while_writing_leaves_the_old_file(tmp_path: Path) -> None:

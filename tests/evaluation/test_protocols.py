@@ -98,6 +98,15 @@ def test_the_partners_of_a_mark_are_relevant(tmp_path: Path) -> None:
     assert faults == ()
 
 
+def test_duplicates_count_only_when_asked_for(tmp_path: Path) -> None:
+    rows = [{"a": "a.png", "b": "b.png", "grade": "duplicate"}, {"a": "a.png", "b": "sub/c.png"}]
+    path = pairs_file(tmp_path, {"pairs": rows})
+    assert read_pairs(path, FILES)[0][0].relevant == {4}
+    assert read_pairs(path, FILES, ["duplicate"])[0][0].relevant == {1, 4}
+    with pytest.raises(UsageError, match="that is gold or strong has both marks"):
+        read_pairs(pairs_file(tmp_path, {"pairs": rows[:1]}), FILES, ["gold", "strong"])
+
+
 def test_pairs_with_unknown_files_are_left_out(tmp_path: Path) -> None:
     rows = [{"a": "a.png", "b": "gone.png"}, {"a": "c.png", "b": "a.png"}, {"a": "a.png", "b": "b.png"}]
     queries, faults = read_pairs(pairs_file(tmp_path, {"pairs": rows}), FILES)

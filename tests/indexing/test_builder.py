@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -13,13 +14,22 @@ import pytest
 from tests.small_index import Silent, build, draw_mark, draw_marks, quick_settings
 
 from marklens import assembly
-from marklens.core.errors import ArtifactError, IndexMismatchError, Interrupted, UsageError
+from marklens.core.errors import (
+    ArtifactError,
+    DiskSpaceError,
+    IndexMismatchError,
+    Interrupted,
+    ModelError,
+    UsageError,
+)
 from marklens.core.images import read_picture
 from marklens.core.resources import StopFlag
+from marklens.core.types import Pixels, Vectors
 from marklens.datasets.opening import open_dataset
 from marklens.embeddings.pca_reducer import PcaReducer
 from marklens.indexing.folder import FolderLock, IndexFolder, Manifest, load_complete
 from marklens.indexing.maintenance import compact, remove_marks
+from marklens.preprocessing.pipeline import PreparedMark, ViewMaker
 from marklens.retrieval.catalog import Catalog
 from marklens.retrieval.vector_store import open_store
 
@@ -144,6 +154,26 @@ def test_settings_that_nobody_set_follow_the_index(tmp_path: Path, marks: Path) 
         assembly.open_engine(tmp_path, quick_settings(trim=True))
 
 
+class SmallNetwork:
+    """Satisfies `core.ports.Embedder` for views of another size: the picture itself, made small."""
+
+    dims, size, model_hash = 192, 96, "small"
+
+    def embed(self, pixels: Pixels) -> Vectors:
+        return pixels[:, 6::12, 6::12].reshape(len(pixels), -1).astype(np.float32)
+
+
+def test_an_index_of_another_view_size_needs_no_setting(
+    tmp_path: Path, marks: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(assembly, "make_embedder", lambda _: SmallNetwork())
+    with pytest.raises(UsageError, match=r"views\.size is 224, the network takes 96"):
+        build(tmp_path, marks)
+    build(tmp_path, marks, quick_settings(size=96), limit=8)
+    engine = assembly.open_engine(tmp_path, quick_settings())
+    assert engine.search(read_picture(marks / "mark0003.png"), top=1).hits[0].mark.id == "mark0003"
+
+
 def test_bad_pictures_cost_only_themselves(tmp_path: Path) -> None:
     marks = draw_marks(tmp_path / "marks", 10)
     (marks / "empty.png").write_bytes(b"")
@@ -253,6 +283,21 @@ def test_removed_marks_stay_removed_through_compaction_and_rebuild(tmp_path: Pat
         assert catalog.number("mark0005") is None
 
 
+@pytest.mark.parametrize("compacted", [False, True])
+def test_removed_marks_stay_removed_under_another_id(tmp_path: Path, compacted: bool) -> None:
+    marks, index = tmp_path / "marks", tmp_path / "index"
+    draw_marks(marks / "a", 4)
+    build(index, marks)
+    remove_marks(IndexFolder(index), ["mark0001"])
+    if compacted:
+        compact(IndexFolder(index), 1, Silent())
+    draw_marks(marks / "b", 1, first=1)  # now the ids of both files hold their folders
+    build(index, marks)
+    with Catalog.open(index / "catalog.sqlite") as catalog:
+        assert catalog.number("b/mark0001") is not None
+        assert catalog.number("a/mark0001") is None
+
+
 def test_a_changed_picture_of_the_same_size_is_noticed(tmp_path: Path) -> None:
     marks = draw_marks(tmp_path / "marks", 3)
     for number, seed in enumerate((5, 6)):
@@ -331,3 +376,64 @@ def test_file_names_that_are_no_utf8_cost_nothing(tmp_path: Path) -> None:
 def test_as_many_hits_as_asked_for(index: Path) -> None:
     engine = assembly.open_engine(index, quick_settings())
     assert [len(engine.similar(0, depth)) for depth in (1, 15, 20, 29, 30, 99)] == [1, 15, 20, 29, 30, 30]
+
+
+def fail_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the first picture cost the worker its memory."""
+    prepare, calls = ViewMaker.prepare, iter([True])
+
+    def failing(self: ViewMaker, picture: Pixels) -> PreparedMark:
+        if next(calls, False):
+            raise MemoryError
+        return prepare(self, picture)
+
+    monkeypatch.setattr(ViewMaker, "prepare", failing)
+
+
+def test_marks_that_failed_for_a_passing_reason_are_tried_again(
+    tmp_path: Path, marks: Path, index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail_once(monkeypatch)
+    assert build(tmp_path, marks).manifest.counts["faults"] == 1
+    report = build(tmp_path, marks)
+    assert (report.described, report.changed) == (8, True)  # the chunk with the fault
+    assert report.manifest.counts == load_complete(IndexFolder(index)).counts
+    assert content(tmp_path) == content(index)
+    assert build(tmp_path, marks).described == 0
+
+
+def test_pictures_that_fail_each_time_leave_the_index_up_to_date(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marks, own = draw_marks(tmp_path / "marks", 9), tmp_path / "index"
+    (marks / "a-broken.png").write_bytes(b"no picture")  # this one is not tried again, the first chunk is
+    for changed in (True, False):
+        fail_once(monkeypatch)
+        assert build(own, marks).changed is changed
+        monkeypatch.undo()
+
+
+def test_a_build_that_cannot_start_leaves_a_finished_index_changeable(
+    own_index: Callable[[], Path], marks: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = own_index()
+    before = (own / "manifest.json").read_bytes()
+    (own / "chunks" / "000000.safetensors").write_bytes(b"damaged")  # so that there is work
+
+    def fail(*_: object) -> None:
+        raise ModelError("no network")
+
+    monkeypatch.setattr("marklens.indexing.local_runner.LocalRunner.run", fail)
+    with pytest.raises(ModelError):
+        build(own, marks)
+    assert (own / "manifest.json").read_bytes() == before
+
+
+def test_a_full_disk_stops_only_a_build_that_has_work(
+    own_index: Callable[[], Path], marks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = own_index()
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=10))
+    assert build(own, marks).changed is False
+    with pytest.raises(DiskSpaceError, match="an index of 30 marks"):
+        build(tmp_path / "new", marks)

@@ -12,11 +12,13 @@ from marklens import assembly
 from marklens.core.errors import ArtifactError, IndexMismatchError
 from marklens.core.images import read_picture
 from marklens.core.resources import StopFlag
+from marklens.core.types import Ids, Vectors
 from marklens.datasets.opening import open_dataset
 from marklens.indexing.builder import BuildReport
 from marklens.indexing.folder import IndexFolder, load_complete
 from marklens.indexing.maintenance import compact, remove_marks
 from marklens.indexing.verifying import Check
+from marklens.retrieval.faiss_store import FaissStore
 
 
 def add(index: Path, marks: Path, **views: object) -> BuildReport:
@@ -54,6 +56,44 @@ def test_broken_additions_are_listed_beside_older_faults(
     assert [json.loads(line)["item"] for line in (own / "errors.jsonl").read_text().splitlines()] == [
         "bad.png"
     ]
+
+
+def test_pictures_that_stay_broken_are_listed_once_and_do_not_grow_the_index(
+    own_index: Callable[[], Path], tmp_path: Path
+) -> None:
+    own, new = own_index(), draw_marks(tmp_path / "new", 1, first=40)
+    (new / "bad.png").write_bytes(b"x")
+    (new / "manifest.csv").write_text("file\nmark0040.png\nbad.png\ngone.png\n")
+    first = add(own, new / "manifest.csv").manifest
+    again = add(own, new / "manifest.csv")
+    assert (again.described, again.changed, again.manifest) == (0, False, first)
+    assert len(list((own / "chunks").iterdir())) == first.chunks
+    draw_marks(new, 1, first=41)
+    with (new / "manifest.csv").open("a") as file:
+        file.write("mark0041.png\n")
+    assert add(own, new / "manifest.csv").manifest.counts["faults"] == 2
+    lines = [json.loads(line)["item"] for line in (own / "errors.jsonl").read_text().splitlines()]
+    assert lines == ["manifest.csv:4", "bad.png"]
+
+
+def test_an_index_can_be_opened_while_marks_are_added(
+    own_index: Callable[[], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, opened, add_vectors, save = own_index(), [], FaissStore.add, FaissStore.save
+
+    def add_and_open(store: FaissStore, ids: Ids, vectors: Vectors) -> None:
+        add_vectors(store, ids, vectors)
+        opened.append(assembly.open_engine(own, quick_settings()))
+
+    def save_and_open(store: FaissStore, path: Path) -> None:
+        with pytest.raises(ArtifactError, match="being changed: try again"):
+            assembly.open_engine(own, quick_settings())
+        save(store, path)
+
+    monkeypatch.setattr(FaissStore, "add", add_and_open)
+    monkeypatch.setattr(FaissStore, "save", save_and_open)
+    add(own, draw_marks(tmp_path / "new", 2, first=40))
+    assert [len(engine.similar(3, 50)) for engine in opened] == [30]
 
 
 def test_adding_with_other_views_is_refused(own_index: Callable[[], Path], tmp_path: Path) -> None:
@@ -168,7 +208,7 @@ def test_a_killed_removal_stays_removed(
     monkeypatch.undo()
     compact(IndexFolder(own), 1, Silent())
     assert "mark0005" not in found(own, marks / "mark0005.png")
-    assert load_complete(IndexFolder(own)).removed == ["mark0005"]
+    assert load_complete(IndexFolder(own)).removed == {"mark0005": "mark0005.png"}
 
 
 def test_verification_sees_marks_without_vectors(own_index: Callable[[], Path], index: Path) -> None:
@@ -192,5 +232,15 @@ def test_verification_sees_marks_without_vectors(own_index: Callable[[], Path], 
 
 def test_an_id_that_is_no_utf8_does_not_spoil_the_manifest(own_index: Callable[[], Path]) -> None:
     own = own_index()
-    assert remove_marks(IndexFolder(own), ["caf\udce9"])[0] == 0
+    assert remove_marks(IndexFolder(own), ["id\udce9"])[0] == 0
     assert load_complete(IndexFolder(own)).counts["marks"] == 30
+
+
+def test_what_killed_writers_left_is_swept_away(own_index: Callable[[], Path]) -> None:
+    own = own_index()
+    left = [own / ".vectors.faiss.123.tmp", own / "chunks" / ".000002.safetensors.9.tmp"]
+    for path in (*left, own / ".mine.tmp"):
+        path.write_bytes(b"half")
+    remove_marks(IndexFolder(own), ["mark0001"])
+    assert not any(path.exists() for path in left)
+    assert (own / ".mine.tmp").exists()

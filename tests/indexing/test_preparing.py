@@ -56,6 +56,7 @@ def make_and_die() -> ViewMaker:
 
 def mark(folder: Path, name: str, shade: int) -> Mark:
     path = folder / f"{name}.png"
+    folder.mkdir(exist_ok=True)
     picture = np.full((40, 40, 3), 255, np.uint8)
     picture[10:30, 10:30] = (shade, 0, 0)
     Image.fromarray(picture).save(path)
@@ -173,6 +174,13 @@ def test_closing_in_the_middle_of_a_hang_returns_at_once(tmp_path: Path) -> None
     assert not workers_alive()
 
 
+MARKLENS = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background starts with it ignored
+from marklens.cli.main import main
+main()
+"""
+
 PARENT = """
 import os, signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background starts with it ignored
@@ -230,3 +238,22 @@ def test_no_worker_outlives_its_parent(tmp_path: Path, number: signal.Signals) -
         parent.kill()
         parent.wait()
         parent.stdout.close()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_workers_start_stops_in_one_line(tmp_path: Path, number: signal.Signals) -> None:
+    marks(tmp_path / "marks", *range(20))
+    build_it = ("index", "build", "marks", "--index", "index", "--workers", "2")
+    command = [sys.executable, "-c", MARKLENS, *build_it]
+    build = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and not workers_alive():
+        time.sleep(0.01)
+    os.killpg(build.pid, number)  # as a terminal does: to parent and workers
+    _, errors = build.communicate(timeout=120)
+    assert build.returncode == 1
+    assert errors.splitlines()[-1].startswith("marklens: stopped, and every finished chunk is kept")
+    assert "Traceback" not in errors
+    assert "Process" not in errors

@@ -69,7 +69,7 @@ def test_round_trip_and_filters_against_the_twin(
             assert catalog.marks(range(len(marks))) == dict(enumerate(marks))
             assert [catalog.number(mark.id) for mark in marks] == list(range(len(marks)))
             assert catalog.remove(sorted(gone)) == []
-            assert set(catalog.removed_ids()) == gone
+            assert set(catalog.removed()) == gone
             living = [(number, mark) for number, mark in enumerate(marks) if mark.id not in gone]
             for filter in (Filter(tuple(vienna)), Filter(years=years), Filter((), None, wanted),
                            Filter(tuple(vienna), years, wanted)):  # fmt: skip

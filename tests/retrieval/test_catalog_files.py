@@ -13,6 +13,7 @@ import pytest
 from marklens.core.errors import ArtifactError
 from marklens.core.types import Filter, Mark
 from marklens.retrieval.catalog import Catalog, CatalogCounts, Entry
+from marklens.retrieval.catalog_database import Database
 
 
 def marks_to_entries(*marks: Mark) -> list[Entry]:
@@ -97,3 +98,16 @@ def test_an_empty_catalog(tmp_path: Path) -> None:
         assert catalog.allowed(Filter()) is None
         np.testing.assert_array_equal(catalog.allowed(Filter(("26",))), np.empty(0, np.bool_))
         assert catalog.counts() == CatalogCounts(0, 0, 0, 0, {})
+
+
+def test_a_file_that_took_the_place_of_the_opened_one_is_not_mixed_in(
+    catalog: Catalog, tmp_path: Path
+) -> None:
+    path = tmp_path / "catalog.sqlite"
+    database = Database.open(path, writable=False)
+    with database.reading() as held:
+        Catalog.create(path, marks_to_entries(Mark("new", "new.png", Path("/a/new.png"))))
+        with pytest.raises(ArtifactError, match="open it again"):  # a second connection, as of another thread
+            database.rows("SELECT id FROM marks")
+        assert held.execute("SELECT COUNT(*) FROM marks").fetchone() == (60,)
+    database.close()

@@ -10,6 +10,7 @@ import typer
 
 from marklens.cli.options import JsonOption, print_json
 from marklens.cli.progress import shown_progress
+from marklens.core.errors import UsageError
 
 if TYPE_CHECKING:
     from marklens.core.ports import Progress
@@ -60,6 +61,8 @@ def demo(
         started = perf_counter()
         answers = list(_ask(engine, open_dataset(queries).marks(lambda fault: None), progress))
         seconds = perf_counter() - started
+    if not answers:
+        raise UsageError(f"Font Awesome drew none of the first {limit} logos: give --limit 100 or more")
     evaluation = _measure(engine, answers)
     page = out / "demo.html"
     figures = _figures(evaluation, seconds)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
@@ -28,6 +28,9 @@ def evaluate(
     pairs: Annotated[
         Path | None, typer.Option(help="similar_pairs.json of 'marklens dataset pairs', instead of groups.")
     ] = None,
+    grades: Annotated[
+        str, typer.Option(help="Grades of the pairs that count; 'duplicate' is one more.")
+    ] = "gold,strong,weak",
     protocol: Annotated[
         str, typer.Option(help="default: the query leaves its ranking; metu: it stays and is relevant too.")
     ] = "default",
@@ -52,10 +55,11 @@ def evaluate(
         raise UsageError("give --groups or --pairs: which files ought to find each other")
     if pairs is not None and protocol == "metu":
         raise UsageError("--protocol metu is for --groups: in a pair the query is not its own partner")
+    chosen = _grades(grades)
     engine = open_engine(index, load_settings())
     candidates = _depth(depth, engine)
     with shown_progress() as progress:
-        asked = _asked(engine, groups, pairs, protocol)  # type: ignore[arg-type]
+        asked = _asked(engine, groups, pairs, chosen, protocol)  # type: ignore[arg-type]
         evaluation = measure(engine, asked, candidates, progress)
     if as_json:
         print_json(evaluation.to_json())
@@ -104,15 +108,27 @@ def measure(engine: "Engine", asked: Asked, depth: int, progress: "Progress") ->
     return run(asked.queries, _ranker(engine, depth, progress), gallery, config)
 
 
-def _asked(engine: "Engine", groups: Path | None, pairs: Path | None, protocol: "Protocol") -> Asked:
+def _asked(
+    engine: "Engine", groups: Path | None, pairs: Path | None, grades: Sequence[str], protocol: "Protocol"
+) -> Asked:
     from marklens.evaluation.protocols import read_pairs
     from marklens.evaluation.report import faults_line
 
     if groups is not None:
         return ask_groups(engine, groups, protocol)
     assert pairs is not None  # the command checked that one of them is given
-    queries, faults = read_pairs(pairs, engine.catalog.files())
-    return Asked(queries, faults_line(faults), {"protocol": protocol, "pairs": str(pairs)})
+    queries, faults = read_pairs(pairs, engine.catalog.files(), grades)
+    config = {"protocol": protocol, "pairs": str(pairs), "grades": list(grades)}
+    return Asked(queries, faults_line(faults), config)
+
+
+def _grades(text: str) -> tuple[str, ...]:
+    from marklens.datasets.pairs import Grade
+
+    grades, known = tuple(part.strip() for part in text.split(",")), get_args(Grade)
+    if not set(grades) <= set(known):
+        raise UsageError(f"--grades takes some of {','.join(known)}, not '{text}'")
+    return grades
 
 
 def _ranker(engine: "Engine", depth: int, progress: "Progress") -> Any:

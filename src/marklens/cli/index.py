@@ -178,7 +178,7 @@ def _tell(report: "BuildReport", index: Path, as_json: bool) -> None:
             "seconds": round(report.seconds, 3),
             "changed": report.changed,
         }
-        print_json({**manifest.counts, **counts, "stages": dict(manifest.seconds)})
+        print_json({**manifest.counts, **counts, "stages": dict(manifest.seconds) if report.changed else {}})
         return
     marks, faults = manifest.counts["marks"], manifest.counts["faults"]
     if not report.changed:

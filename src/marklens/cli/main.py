@@ -1,5 +1,6 @@
 """The entry point: global flags, one-line errors, exit statuses."""
 
+import io
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -86,6 +87,8 @@ def run(arguments: Sequence[str]) -> int:
 
 def main() -> None:
     """The command `marklens`."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal may lack the characters of tables and names
     sys.exit(run(sys.argv[1:]))
 
 

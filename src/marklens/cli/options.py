@@ -1,6 +1,7 @@
 """Options and answers that several commands share."""
 
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -22,7 +23,8 @@ DatasetArgument = Annotated[
 
 def print_json(document: Any) -> None:
     """One JSON document on stdout."""
-    text = json.dumps(document, ensure_ascii=False)
+    ascii_only = not (sys.stdout.encoding or "utf-8").lower().startswith("utf")
+    text = json.dumps(document, ensure_ascii=ascii_only)
     typer.echo(text.encode("utf-8", "replace").decode("utf-8"))  # a file name need not be valid UTF-8
 
 

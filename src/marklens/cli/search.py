@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from marklens.cli.options import IndexOption, JsonOption, make_filter, print_json
-from marklens.core.errors import UsageError
+from marklens.core.errors import MarklensError, PictureError, UsageError
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -33,7 +33,9 @@ def search(
         bool, typer.Option("--no-rerank", help="Stop after stage 1; this version has no stage 2 yet.")
     ] = False,
     as_json: JsonOption = False,
-    html: Annotated[Path | None, typer.Option(help="Also write a page with the pictures.")] = None,
+    html: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="Also write a page with the pictures.")
+    ] = None,
 ) -> None:
     """Find the marks that look most like a picture.
 
@@ -51,9 +53,12 @@ def search(
         raise UsageError(f"{image} is no file: give the picture to search for")
     engine = open_engine(index, load_settings())
     started = perf_counter()
-    picture = read_picture(image)
-    decoding = (perf_counter() - started) * 1e3
-    result = engine.search(picture, top, wanted)
+    try:
+        picture = read_picture(image)
+        decoding = (perf_counter() - started) * 1e3
+        result = engine.search(picture, top, wanted)
+    except PictureError as error:
+        raise MarklensError(f"{image} cannot be searched for: {error}") from error
     timings = dict(result.timings_ms)
     for stage in ("preprocess", "total"):
         timings[stage] += decoding

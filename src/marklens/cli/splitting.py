@@ -155,20 +155,24 @@ def _counted(faults: "Mapping[str, int]") -> str:
 def _print_split(report: "SplitReport", out: Path) -> None:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     total = sum(report.marks.values())
-    table = Table(title=f"{total:,} marks split into {out}", title_justify="left")
+    table = Table()
     for heading in ("part", "marks", "share"):
         table.add_column(heading, justify="left" if heading == "part" else "right")
     for name, marks in report.marks.items():
         table.add_row(name, f"{marks:,}", f"{marks / total:.2%}")
     codes = Table(title="Vienna codes shared out least evenly", title_justify="left")
-    for heading in ("code", "marks", "train", "val", "test", "deviation, points"):
-        codes.add_column(heading, justify="left" if heading == "code" else "right")
+    codes.add_column("code", min_width=9)
+    for heading in ("marks", "train", "val", "test", "points"):
+        codes.add_column(heading, justify="right", no_wrap=True)
     for code in report.codes[:CODES_SHOWN]:
         shares = (f"{share:.2%}" for share in code.shares)
-        codes.add_row(f"{code.code} {code.name}", f"{code.marks:,}", *shares, f"{code.deviation:.2f}")
+        label = Text(f"{code.code} {code.name}", no_wrap=True, overflow="ellipsis")
+        codes.add_row(label, f"{code.marks:,}", *shares, f"{code.deviation:.2f}")
     console = Console()
+    console.print(f"{total:,} marks split into {out}", highlight=False, markup=False, soft_wrap=True)
     console.print(table)
     if report.codes:
         console.print(codes)

@@ -14,12 +14,17 @@ import numpy.typing as npt
 from marklens.core.errors import ArtifactError, DiskSpaceError
 
 Arrays = Mapping[str, npt.NDArray[Any]]
+DISK_FULL = ("No space left", "disk is full")
+"""How the system and SQLite say it; FAISS passes on only the words."""
 
 
 def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
     """Let `write` fill a temporary file beside `path`, flush it to the disk and rename it.
 
     A crash at any moment leaves either the old file or the new one, never a part.
+
+    Raises:
+        DiskSpaceError: there is no room for it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
@@ -28,6 +33,10 @@ def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
         with temporary.open("rb") as handle:
             os.fsync(handle.fileno())
         temporary.replace(path)
+    except Exception as error:
+        if any(sign in str(error) for sign in DISK_FULL):
+            raise DiskSpaceError(f"the disk is full: make room for {path} and try again") from error
+        raise
     finally:
         temporary.unlink(missing_ok=True)
     directory = os.open(path.parent, os.O_RDONLY)
@@ -76,10 +85,16 @@ def read_json(path: Path) -> Any:
 
 def save_arrays(path: Path, arrays: Arrays, metadata: Mapping[str, str] | None = None) -> None:
     """Write named arrays and text metadata as one safetensors file, atomically."""
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    write_atomic(path, lambda temporary: save_file(contiguous, temporary, dict(metadata or {})))
+    # not `save_file`: it has temporary files of its own, which a killed process leaves behind
+    content = save(contiguous, dict(metadata or {}))
+
+    def write(temporary: Path) -> None:
+        temporary.write_bytes(content)
+
+    write_atomic(path, write)
 
 
 def load_arrays(path: Path) -> tuple[dict[str, npt.NDArray[Any]], dict[str, str]]:

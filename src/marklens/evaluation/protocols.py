@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -12,6 +12,8 @@ from marklens.core.file_names import FileFinder
 from marklens.core.types import Fault
 
 Protocol = Literal["default", "metu"]
+ALIKE = ("gold", "strong", "weak")
+"""Grades of the pairs that count; to find a ``duplicate`` proves little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,18 +104,21 @@ def group_queries(groups: Groups, files: Mapping[int, str], protocol: Protocol =
     ]
 
 
-def read_pairs(path: Path, files: Mapping[int, str]) -> tuple[list[Query], tuple[Fault, ...]]:
+def read_pairs(
+    path: Path, files: Mapping[int, str], grades: Collection[str] = ALIKE
+) -> tuple[list[Query], tuple[Fault, ...]]:
     """Make every mark of a file of similar pairs a query whose partners are relevant.
 
     Args:
         path: ``{"pairs": [{"a": file, "b": file, …}, …]}``, as ``marklens dataset pairs`` writes it.
         files: mark number to file name as on disk, for every mark of the gallery.
+        grades: of the pairs that count; a pair without a grade always does.
 
     Returns:
         the queries in the order of the marks, and what was left out.
 
     Raises:
-        UsageError: the file is missing or damaged, or no pair has both marks in this gallery.
+        UsageError: the file is missing or damaged, or no pair that counts has both marks in this gallery.
     """
     rows = _read_json(path, dict)
     if isinstance(rows, dict) and rows.get("kind") == "dissimilar":
@@ -123,6 +128,8 @@ def read_pairs(path: Path, files: Mapping[int, str]) -> tuple[list[Query], tuple
         raise UsageError(f'{path} must hold {{"pairs": [{{"a": file, "b": file}}, …]}}: make it again')
     find, partners, faults = FileFinder(files).find, defaultdict[int, set[int]](set), list[Fault]()
     for row in pairs:
+        if row.get("grade") not in (None, *grades):
+            continue
         ends = [(name, find(name)) for name in (row["a"], row["b"])]
         faults += [
             Fault(name, "ambiguous-file" if found else "unknown-file", "a pair names it")
@@ -137,7 +144,10 @@ def read_pairs(path: Path, files: Mapping[int, str]) -> tuple[list[Query], tuple
             partners[first].add(second)
             partners[second].add(first)
     if not partners:
-        raise UsageError(f"no pair of {path} has both marks in this index: name the files as in its dataset")
+        raise UsageError(
+            f"no pair of {path} that is {' or '.join(grades)} has both marks in this index: "
+            "name the files as in its dataset"
+        )
     queries = [Query(files[number], frozenset(partners[number]), number) for number in sorted(partners)]
     return queries, tuple(faults)
 

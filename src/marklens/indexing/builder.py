@@ -87,7 +87,6 @@ def build_index(describer: Describer, dataset: Dataset, recipe: Recipe, options:
         scope = {"root": _identity(dataset), "limit": options.limit}
         before = _existing(folder, recipe, scope)
         expected = min(dataset.count(), options.limit or dataset.count())
-        require_disk_space(folder.root, expected * BYTES_A_MARK, f"an index of {expected:,} marks")
         if before is None:
             if folder.chunks_from(0):
                 raise UsageError(
@@ -95,17 +94,21 @@ def build_index(describer: Describer, dataset: Dataset, recipe: Recipe, options:
                     "manifest.json is gone: delete them or build into another folder"
                 )
             before = Manifest(recipe, scope)
-        replace(before, rebuilding=before.complete).save(folder)
+
+        def before_change() -> None:
+            require_disk_space(folder.root, expected * BYTES_A_MARK, f"an index of {expected:,} marks")
+            replace(before, rebuilding=before.complete).save(folder)
+
         logger.info("building the index of about {} marks of {}", expected, dataset.root)
         faults: list[Fault] = []
         describer.progress.start("describe", expected)
-        done = describer.describe(islice(dataset.marks(faults.append), options.limit), options.chunk)
+        marks = islice(dataset.marks(faults.append), options.limit)
+        done = describer.describe(marks, options.chunk, before_change=before_change)
         if not done.sources:
-            before.save(folder)
             raise UsageError(f"{dataset.root} holds no marks: give a folder of pictures or an L3D dataset")
         source = digest([*done.sources, repr(sorted(recipe.pca.items()))])
-        if before.complete and before.source == source and _intact(folder):
-            before.save(folder)
+        untouched = before.complete and not before.rebuilding and not done.changed
+        if untouched and before.source == source and _intact(folder):
             return BuildReport(before, done.marks, perf_counter() - started, changed=False)
         replace(before, complete=False, rebuilding=False).save(folder)
         _drop_chunks(folder, len(done.sources))
@@ -128,10 +131,12 @@ def build_index(describer: Describer, dataset: Dataset, recipe: Recipe, options:
         return BuildReport(manifest, done.marks, perf_counter() - started, changed=True)
 
 
-def counts(folder: IndexFolder, removed: Iterable[str], views: int, faults: int) -> dict[str, int]:
-    """Mark these ids as removed in a fresh catalog and count what it holds."""
+def counts(folder: IndexFolder, removed: Mapping[str, str], views: int, faults: int) -> dict[str, int]:
+    """Mark these ids and files as removed in a fresh catalog and count what it holds."""
     with Catalog.open(folder.catalog, writable=True) as catalog:
-        catalog.remove(list(removed))
+        gone = frozenset(removed.values())
+        renamed = [number for number, file in catalog.files().items() if file in gone] if gone else []
+        catalog.remove([*removed, *(mark.id for mark in catalog.marks(renamed).values())])
         held = catalog.counts()
     return {"marks": held.marks, "removed": held.removed, "views": views, "faults": faults}
 

@@ -14,6 +14,9 @@ from marklens.core.artifacts import load_arrays, save_arrays
 from marklens.core.errors import ArtifactError
 from marklens.core.types import VIEW_BITS, Bools, Fault, Ids, Mark, ReadText, ViewKind
 
+TEMPORARY = frozenset({"worker-died", "worker-hung", "failed"})
+"""Kinds of faults that the machine may have caused, not the picture."""
+
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
@@ -49,6 +52,11 @@ class Chunk:
         same = len(self.masks) == len(self.readings) == len(self.marks)
         if not same or (views and int(self.owners[-1]) >= len(self.marks)):
             raise ValueError(f"{len(self.marks)} marks do not fit their masks or views")
+
+    @property
+    def worth_another_try(self) -> bool:
+        """Whether a mark is missing for a reason that may have passed."""
+        return any(fault.kind in TEMPORARY for fault in self.faults)
 
     def view_ids(self, first: int) -> Ids:
         """The ids of the views, int64 (views,), when the first mark has the number `first`."""
@@ -121,10 +129,10 @@ def load_chunk(path: Path) -> Chunk:
         raise ArtifactError(f"{path} is damaged ({error!r}): run the build again") from error
 
 
-def source_of(path: Path) -> str | None:
-    """What an intact chunk was made from; None where there is none or it is damaged."""
+def found_chunk(path: Path) -> Chunk | None:
+    """The chunk in a file; None where there is none or it is damaged."""
     try:
-        return load_chunk(path).source if path.is_file() else None
+        return load_chunk(path) if path.is_file() else None
     except ArtifactError:
         return None
 

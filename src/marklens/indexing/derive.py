@@ -95,18 +95,20 @@ def entries(chunks: Iterable[Chunk], first: int) -> Iterator[Entry]:
 def write_errors(folder: IndexFolder, chunks: int, dataset_faults: Sequence[Fault]) -> int:
     """Write errors.jsonl: what is wrong with the dataset's data, then with its pictures; return how many."""
     pictures = [fault for path in folder.chunks(chunks) for fault in load_chunk(path).faults]
-    rows = [("dataset", fault) for fault in dataset_faults] + [("picture", fault) for fault in pictures]
+    rows = dict.fromkeys(
+        [("dataset", fault) for fault in dataset_faults] + [("picture", fault) for fault in pictures]
+    )
     lines = [json.dumps({"of": of, **asdict(fault)}) + "\n" for of, fault in rows]
     write_text(folder.errors, "".join(lines))
     return len(rows)
 
 
-def dataset_faults(folder: IndexFolder) -> list[Fault]:
-    """What errors.jsonl says of the dataset's data; nothing if there is no such file."""
+def listed_faults(folder: IndexFolder, of: str) -> list[Fault]:
+    """What errors.jsonl says of the ``dataset`` or of its ``picture``s; nothing if there is no such file."""
     if not folder.errors.is_file():
         return []
     rows = [json.loads(line) for line in folder.errors.read_text(encoding="utf-8").splitlines()]
-    return [Fault(row["item"], row["kind"], row["reason"]) for row in rows if row["of"] == "dataset"]
+    return [Fault(row["item"], row["kind"], row["reason"]) for row in rows if row["of"] == of]
 
 
 def _load(paths: Sequence[Path], progress: Progress) -> Iterator[Chunk]:

@@ -9,11 +9,11 @@ from typing import Protocol
 
 from loguru import logger
 
-from marklens.core.errors import Interrupted
+from marklens.core.errors import Interrupted, ModelError
 from marklens.core.ports import Progress
 from marklens.core.resources import StopFlag, sampled_resources
 from marklens.core.types import Mark
-from marklens.indexing.chunks import Chunk, fingerprint, source_of
+from marklens.indexing.chunks import Chunk, fingerprint, found_chunk
 from marklens.indexing.folder import IndexFolder
 
 
@@ -56,11 +56,13 @@ class Described:
     Attributes:
         sources: fingerprint of every chunk, new or not.
         marks: how many marks were described now.
+        changed: whether a chunk was written.
         seconds: time by stage.
     """
 
     sources: list[str] = field(default_factory=list)
     marks: int = 0
+    changed: bool = False
     seconds: dict[str, float] = field(default_factory=dict)
 
 
@@ -80,8 +82,20 @@ class Describer:
     progress: Progress
     stop: StopFlag
 
-    def describe(self, marks: Iterable[Mark], size: int, first: int = 0) -> Described:
+    def describe(
+        self,
+        marks: Iterable[Mark],
+        size: int,
+        first: int = 0,
+        before_change: Callable[[], None] = lambda: None,
+    ) -> Described:
         """Give all these marks chunks of `size` marks, from the chunk number `first` on.
+
+        Args:
+            marks: to describe; those of an intact chunk are passed over, unless a temporary fault is in it.
+            size: marks a chunk.
+            first: number of the first chunk.
+            before_change: called once, before the first chunk is written.
 
         Raises:
             Interrupted: `stop` was set; every finished chunk is kept.
@@ -89,8 +103,12 @@ class Describer:
         done = Described()
         tasks = self._tasks(iter(marks), size, first, done.sources)
         head = next(tasks, None)
-        if head is not None:
-            self._run(chain((head,), tasks), done)
+        try:
+            if head is not None:
+                self._run(chain((head,), tasks), done, before_change)
+        except ModelError:
+            if not self.stop:  # what kept a worker from starting may be what stopped us
+                raise
         if self.stop:
             raise Interrupted("stopped, and every finished chunk is kept: run the same command to resume")
         return done
@@ -100,17 +118,23 @@ class Describer:
         while not self.stop and (batch := tuple(islice(marks, size))):
             number, source = first + len(sources), fingerprint(batch)
             sources.append(source)
-            if source_of(self.folder.chunk(number)) == source:
+            held = found_chunk(self.folder.chunk(number))
+            if held is not None and held.source == source and not held.worth_another_try:
                 self.progress.advance(len(batch), skipped=True)
             else:
                 yield Task(number, source, batch)
 
-    def _run(self, tasks: Iterable[Task], done: Described) -> None:
+    def _run(self, tasks: Iterable[Task], done: Described, before_change: Callable[[], None]) -> None:
         writing = 0.0
         with self.runner() as runner, sampled_resources("build", lambda: done.marks):
             for task, chunk in runner.run(tasks):
-                started = perf_counter()
-                chunk.save(self.folder.chunk(task.number))
+                started, path = perf_counter(), self.folder.chunk(task.number)
+                held = found_chunk(path)
+                if held is None or (held.source, held.faults) != (chunk.source, chunk.faults):
+                    if not done.changed:
+                        before_change()
+                    done.changed = True
+                    chunk.save(path)
                 writing += perf_counter() - started
                 done.marks += len(task.marks)
                 self.progress.advance(len(task.marks))

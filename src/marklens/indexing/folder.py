@@ -1,7 +1,7 @@
 """What lies where in an index folder, and the manifest that describes it."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -67,6 +67,12 @@ class IndexFolder:
         found = sorted((self.root / "chunks").glob("[0-9]*.safetensors"))
         return [path for path in found if int(path.stem) >= number]
 
+    def temporary(self) -> list[Path]:
+        """What `write_atomic` has under way, or left behind where it was killed."""
+        names = [path.name for path in (self.manifest, self.errors, *self.derived)]
+        patterns = [f".{name}.*.tmp" for name in names] + ["chunks/.*.safetensors.*.tmp"]
+        return [path for pattern in patterns for path in self.root.glob(pattern)]
+
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
@@ -106,9 +112,10 @@ class Manifest:
         chunks: how many chunks belong to the index.
         added: how many of them came by `index add`.
         counts: marks, removed, views, faults.
-        removed: ids that were removed, hidden or compacted away; they stay so when the index is built again.
+        removed: id and file of the marks that were removed, hidden or compacted away; they stay so when the
+            index is built again, also under another id: a new picture in a folder can change those of others.
         checksums: SHA-256 of every derived file.
-        seconds: time by stage of the last build.
+        seconds: time by stage of the last build or addition.
         made: version and time (UTC, ISO 8601).
     """
 
@@ -120,7 +127,7 @@ class Manifest:
     chunks: int = 0
     added: int = 0
     counts: Mapping[str, int] = field(default_factory=dict)
-    removed: Sequence[str] = ()
+    removed: Mapping[str, str] = field(default_factory=dict)
     checksums: Mapping[str, str] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
     made: Mapping[str, str] = field(default_factory=dict)
@@ -146,6 +153,8 @@ class Manifest:
         try:
             if document.pop("format") != FORMAT:
                 raise ArtifactError(f"{folder.root} has another format than {FORMAT}: build it again")
+            if isinstance(document.get("removed"), list):  # written before files were remembered
+                document["removed"] = dict.fromkeys(document["removed"], "")
             return Manifest(**{**document, "recipe": Recipe(**document["recipe"])})
         except (AttributeError, KeyError, TypeError) as error:
             raise ArtifactError(f"{folder.manifest} is damaged ({error!r}): build the index again") from error
@@ -235,7 +244,23 @@ class FolderLock:
             raise UsageError(
                 f"another process is changing the index in {self._folder.root}: wait until it is done"
             ) from None
+        for path in self._folder.temporary():
+            path.unlink()
 
     def __exit__(self, *_: object) -> None:
         if self._handle is not None:
             os.close(self._handle)
+
+
+def is_locked(folder: IndexFolder) -> bool:
+    """Whether a process is changing the index now."""
+    import fcntl
+
+    try:
+        with folder.lock.open("rb") as handle:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # it was never changed, or lies where nobody can
+        return False
+    return False

@@ -1,6 +1,6 @@
 """Change a finished index: add marks, remove them, compact what was removed."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from time import perf_counter
 
@@ -12,7 +12,7 @@ from marklens.core.types import Fault, Mark
 from marklens.embeddings.pca_reducer import PcaReducer
 from marklens.indexing.builder import BuildReport, counts, stamp
 from marklens.indexing.chunks import load_chunk
-from marklens.indexing.derive import dataset_faults, derive, entries, reduce_chunk, write_errors
+from marklens.indexing.derive import derive, entries, listed_faults, reduce_chunk, write_errors
 from marklens.indexing.describing import Describer
 from marklens.indexing.folder import (
     FolderLock,
@@ -48,26 +48,31 @@ def add_marks(describer: Describer, dataset: Dataset, recipe: Recipe, chunk: int
             describer.progress.start("describe", dataset.count())
             new = _unknown(dataset.marks(faults.append), catalog, describer.progress)
             done = describer.describe(new, chunk, first=manifest.chunks)
-            if not done.sources:
+            paths = folder.chunks_from(manifest.chunks)[: len(done.sources)]
+            chunks, known = [load_chunk(path) for path in paths], {*listed_faults(folder, "picture")}
+            if all(not part.marks and known.issuperset(part.faults) for part in chunks):
+                for path in paths:
+                    path.unlink()
                 return BuildReport(manifest, 0, perf_counter() - started, changed=False)
             reducer = PcaReducer.load(folder.pca)
-            chunks = [load_chunk(path) for path in folder.chunks_from(manifest.chunks)[: len(done.sources)]]
-            number, new_ids = catalog.capacity, {mark.id for part in chunks for mark in part.marks}
-            catalog.append(entries(chunks, number))
+            first = number = catalog.capacity
             for part in chunks:
                 store.add(part.view_ids(number), reduce_chunk(part, reducer))
                 number += len(part.marks)
+            total = manifest.chunks + len(chunks)
+            written = write_errors(folder, total, [*listed_faults(folder, "dataset"), *faults])
+            catalog.append(entries(chunks, first))  # from here to the end nobody can open the index
             store.save(folder.vectors)
             held = catalog.counts()
-        total = manifest.chunks + len(done.sources)
-        written = write_errors(folder, total, [*dataset_faults(folder), *faults])
+        new_ids = {mark.id for part in chunks for mark in part.marks}
         manifest = replace(
             manifest,
             chunks=total,
-            added=manifest.added + len(done.sources),
-            removed=[known for known in manifest.removed if known not in new_ids],
+            added=manifest.added + len(chunks),
+            removed={id: file for id, file in manifest.removed.items() if id not in new_ids},
             counts={"marks": held.marks, "removed": held.removed, "views": len(store), "faults": written},
             checksums=checksums(folder),
+            seconds=done.seconds,
             made=stamp(),
         )
         manifest.save(folder)
@@ -87,9 +92,9 @@ def remove_marks(folder: IndexFolder, ids: Sequence[str]) -> tuple[int, list[str
             held = catalog.counts()
             require_counts(folder, manifest, held.marks + held.removed, views)
             unknown = catalog.remove(ids)
-            held, tombstones = catalog.counts(), catalog.removed_ids()
+            held, tombstones = catalog.counts(), catalog.removed()
         now = {**manifest.counts, "marks": held.marks, "removed": held.removed}
-        hidden = sorted({*manifest.removed, *tombstones})  # also what a killed removal had hidden
+        hidden = {**manifest.removed, **tombstones}  # also what a killed removal had hidden
         replace(manifest, counts=now, removed=hidden, checksums=checksums(folder)).save(folder)
         return held.removed - manifest.counts["removed"], unknown
 
@@ -110,35 +115,35 @@ def compact(folder: IndexFolder, threads: int, progress: Progress) -> Manifest:
             raise ArtifactError(
                 f"a rebuild of {folder.root} has not finished: run 'marklens index build' again"
             )
-        removed = frozenset(manifest.removed) | _tombstones(folder)
+        removed = {**manifest.removed, **_tombstones(folder)}
         for path in folder.chunks(manifest.chunks):
             chunk = load_chunk(path)
             if any(mark.id in removed for mark in chunk.marks):
-                chunk.without(removed).save(path)
+                chunk.without(frozenset(removed)).save(path)
         reducer = PcaReducer.load(folder.pca) if folder.pca.is_file() else None
         derived = derive(folder, manifest.chunks, manifest.recipe, reducer, threads, progress)
         manifest = replace(
             manifest,
-            counts=counts(folder, [], derived.views, manifest.counts["faults"]),
+            counts=counts(folder, {}, derived.views, manifest.counts["faults"]),
             checksums=checksums(folder),
-            removed=sorted(removed),
+            removed=removed,
             made=stamp(),
         )
         manifest.save(folder)
         return manifest
 
 
-def _tombstones(folder: IndexFolder) -> frozenset[str]:
-    """Ids that the catalog hides; a killed removal may not have reached the manifest."""
+def _tombstones(folder: IndexFolder) -> Mapping[str, str]:
+    """Id and file of what the catalog hides; a killed removal may not have reached the manifest."""
     try:
         with Catalog.open(folder.catalog) as catalog:
-            return frozenset(catalog.removed_ids())
+            return catalog.removed()
     except ArtifactError:
-        return frozenset()
+        return {}
 
 
 def _unknown(marks: Iterator[Mark], catalog: Catalog, progress: Progress) -> Iterator[Mark]:
-    removed, refused = frozenset(catalog.removed_ids()), 0
+    removed, refused = catalog.removed(), 0
     for mark in marks:
         if mark.id in removed:
             refused += 1

@@ -1,11 +1,14 @@
 """One process that works for this one, may die or hang, and never outlives it."""
 
+import atexit
 import multiprocessing
 import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -14,6 +17,8 @@ from marklens.core.errors import MarklensError, ModelError
 START_SECONDS = 120.0
 """Loading libraries and a network takes 1 to 3 seconds, on a busy machine with cold disks much longer."""
 END_SECONDS = 5.0
+STOPS = (signal.SIGINT, signal.SIGTERM)
+"""They reach the whole group of processes; the parent alone decides what they mean."""
 PR_SET_PDEATHSIG = 1
 """Linux, prctl(2): the signal that this process gets when its parent ends."""
 
@@ -47,6 +52,7 @@ class Worker:
         self._connection: Connection | None = None
         self._lock = threading.Lock()  # starting and closing exclude each other
         self._closed = False
+        atexit.register(self.kill)  # multiprocessing would ask politely, and wait for an answer
 
     def run(self, function: Callable[[Any, Any], Any], argument: Any) -> Any:
         """Call ``function(argument, tool)`` in the process and return its answer.
@@ -74,6 +80,7 @@ class Worker:
 
     def close(self) -> None:
         """End the process and give back what it held; no thread may be in a call any more."""
+        atexit.unregister(self.kill)
         self.kill()
         self._end()
 
@@ -86,7 +93,8 @@ class Worker:
             process = context.Process(
                 target=_serve, args=(theirs, self._make_tool), name="marklens-worker", daemon=True
             )
-            process.start()
+            with _stops_blocked():
+                process.start()
             self._process, self._connection = process, ours
         theirs.close()  # so that the end of the process is the end of the stream
         try:
@@ -118,10 +126,21 @@ class Worker:
         return f" of signal {signal.Signals(-status).name}" if status < 0 else f" with exit status {status}"
 
 
+@contextmanager
+def _stops_blocked() -> Iterator[None]:
+    """A process started in the block inherits the blocking, so that none stops it before it can say no."""
+    resource_tracker.ensure_running()  # starting it would end the blocking
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _serve(connection: Connection, make_tool: Callable[[], Any]) -> None:
     """A worker's whole life."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    for number in STOPS:
+        signal.signal(number, signal.SIG_IGN)
     _die_with_parent()
     try:
         tool = make_tool()

@@ -140,13 +140,13 @@ class Catalog:
                 ).rowcount
             ]
 
-    def removed_ids(self) -> list[str]:
-        """Ids that were removed and have not returned, sorted."""
+    def removed(self) -> dict[str, str]:
+        """Id and file name of every mark that was removed and has not returned, sorted by id."""
         sql = (
-            "SELECT DISTINCT id FROM marks WHERE removed = 1"
-            " AND id NOT IN (SELECT id FROM marks WHERE removed = 0) ORDER BY id"
+            "SELECT id, file FROM marks WHERE removed = 1"
+            " AND id NOT IN (SELECT id FROM marks WHERE removed = 0) ORDER BY id, number"
         )
-        return [id for (id,) in self._database.rows(sql)]
+        return dict(self._database.rows(sql))
 
     def relocate(self, old_root: Path, new_root: Path) -> None:
         """Say that the pictures under one folder have moved to another.

@@ -151,7 +151,8 @@ class Engine:
             k = min(len(self.store), 2 * k)  # many views of few marks took the places
 
     def _hits(self, candidates: list[Candidate]) -> tuple[Hit, ...]:
-        marks = self.catalog.marks([candidate.number for candidate in candidates])
+        numbers = [candidate.number for candidate in candidates]
+        marks, readings = self.catalog.marks(numbers), self.catalog.readings(numbers)
         return tuple(
             Hit(
                 rank=rank,
@@ -159,6 +160,7 @@ class Engine:
                 score=max(0.0, min(1.0, candidate.score)),
                 scores=Scores(global_=max(0.0, min(1.0, candidate.score))),
                 views=candidate.views,
+                reading=readings.get(candidate.number),
             )
             for rank, candidate in enumerate(candidates, start=1)
         )

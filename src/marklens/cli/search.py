@@ -97,6 +97,7 @@ def _hit(hit: "Hit") -> dict[str, Any]:
         "scores": scores,
         "views": [view.label for view in hit.views],
         "text": hit.mark.text,
+        "read_text": None if hit.reading is None else asdict(hit.reading),
         "vienna_codes": list(hit.mark.vienna_codes),
         "year": hit.mark.year,
     }
@@ -114,7 +115,7 @@ def hits_table(hits: tuple["Hit", ...], title: str) -> "Table":
         table.add_column(heading, overflow="fold")
     for hit in hits:
         mark = hit.mark
-        cells = (mark.file, mark.text or "–", str(mark.year or "–"), " ".join(mark.vienna_codes) or "–")
+        cells = (mark.file, hit.words or "–", str(mark.year or "–"), " ".join(mark.vienna_codes) or "–")
         views = f"{hit.views[0].label} ↔ {hit.views[1].label}"
         table.add_row(str(hit.rank), f"{hit.score:.3f}", *map(escape, cells), views)
     return table

@@ -35,7 +35,7 @@ def make_card(hit: Hit, right: bool | None = None) -> Card:
     return Card(
         hit=hit,
         picture=data_uri(hit.mark.path),
-        title=hit.mark.text or hit.mark.id,
+        title=hit.words or hit.mark.id,
         origin=origin(hit.mark),
         channels=channels(hit.scores),
         views=(hit.views[0].label, hit.views[1].label),

@@ -25,6 +25,7 @@ class Alignment:
         score: Kondrak's similarity score, 0 or more.
         similarity: score / the larger of the two words' scores with themselves, 0..1.
         pairs: IPA of the first word and of the second, step by step; an empty string is a skipped place.
+        gains: what each step adds to the score, exactly: they sum to it.
         before: what stands unaligned before the aligned part of the first and of the second word.
         after: what stands unaligned after it.
     """
@@ -32,6 +33,7 @@ class Alignment:
     score: float
     similarity: float
     pairs: tuple[tuple[str, str], ...]
+    gains: tuple[float, ...]
     before: tuple[str, str]
     after: tuple[str, str]
 
@@ -46,16 +48,20 @@ def align(first: bytes, second: bytes) -> Alignment:
     sounds = inventory()
     table = _table(first, second, sounds)
     row, column = (int(place) for place in np.unravel_index(np.argmax(table), table.shape))
-    end_row, end_column, pairs = row, column, []
+    end_row, end_column = row, column
+    pairs: list[tuple[str, str]] = []
+    gains: list[float] = []
     while table[row, column] > 0:
         up, left = _step_back(table, row, column, first, second, sounds)
         pairs.append((_ipa(first[row - up : row], sounds), _ipa(second[column - left : column], sounds)))
+        gains.append(float(table[row, column] - table[row - up, column - left]))
         row, column = row - up, column - left
     score = float(table[end_row, end_column])
     return Alignment(
         score,
         _ratio(score, self_score(first), self_score(second)),
         tuple(reversed(pairs)),
+        tuple(reversed(gains)),
         (_ipa(first[:row], sounds), _ipa(second[:column], sounds)),
         (_ipa(first[end_row:], sounds), _ipa(second[end_column:], sounds)),
     )

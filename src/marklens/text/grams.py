@@ -49,10 +49,16 @@ def grams_of(vocabulary: Vocabulary) -> tuple[Numbers, Grams]:
     for first in range(0, count, _CHUNK):
         part = vocabulary.part(first, min(first + _CHUNK, count))
         keys = [_sound_keys(part, voice) for voice in range(VOICES)]
-        distinct = np.unique(np.concatenate([*keys, _script_keys(part)]))
+        distinct = distinct_keys(np.concatenate([*keys, _script_keys(part)]))
         counts.append(np.bincount(distinct // COUNT, minlength=len(part.weak)))
         found.append((distinct % COUNT).astype(np.uint16))
     return np.cumsum(np.concatenate(counts)), np.concatenate(found)
+
+
+def distinct_keys(keys: Numbers) -> Numbers:
+    """Distinct keys, ascending: many times faster than `np.unique`, which hashes."""
+    ordered = np.sort(keys)
+    return ordered[np.diff(ordered, prepend=-1) > 0]
 
 
 def _sound_keys(vocabulary: Vocabulary, voice: int) -> Numbers:

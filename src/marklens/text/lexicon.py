@@ -12,6 +12,7 @@ from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Lock
 from typing import Any, Literal
 
 from marklens.core.errors import MissingExtraError
@@ -19,6 +20,9 @@ from marklens.core.errors import MissingExtraError
 LANGUAGES = ("en", "de", "fr", "es", "it")
 
 Source = Literal["dictionary", "model"]
+
+_ONE_AT_A_TIME = Lock()
+"""A model keeps the word that it is reading."""
 
 _AROUND = 3
 """Letters that the models see before and after a letter."""
@@ -50,7 +54,9 @@ def pronounce(word: str, language: str) -> tuple[str, Source]:
     found = _dictionary(language).execute("SELECT phonemes FROM words WHERE word = ?", (word,)).fetchone()
     if found:
         return _plain(found[0].split()), "dictionary"
-    labels = _model(language).tag([_seen(word, place) for place in range(len(word))])
+    seen = [_seen(word, place) for place in range(len(word))]
+    with _ONE_AT_A_TIME:
+        labels = _model(language).tag(seen)
     sounds = [sound for label in labels for sound in _decode(label).split("|") if sound != "_"]
     return _plain(sounds), "model"
 

@@ -12,8 +12,12 @@ from functools import lru_cache
 from importlib.resources import files
 
 _JOINED_DOTS = re.compile(r"(?<![^\W_])((?:[^\W\d_]\.){2,}[^\W\d_]?)(?![^\W_])")
-_PARTS = re.compile(r"[^\W_]+")
+_LOOSE_ACCENTS = re.compile("[\u0300-\u036f]")
 _AND = re.compile(r"\s*[&+]\s*")
+MOST_WORDS, MOST_LETTERS = 32, 64
+"""A mark's text is cut here, and each of its words: nobody remembers more, and time grows with the length."""
+
+_SIGNS = str.maketrans(dict.fromkeys("™®©℠", " "))
 _SPECIAL = str.maketrans(
     {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "ł": "l", "ı": "i", "ħ": "h"}
 )
@@ -38,12 +42,18 @@ class Word:
 
 def words_of(text: str) -> tuple[Word, ...]:
     """The words of a mark in their order, without legal forms; empty if nothing but punctuation is there."""
-    folded = _transliterate(unicodedata.normalize("NFKC", text).casefold())
-    folded = unicodedata.normalize("NFC", folded)
+    folded = _transliterate(unicodedata.normalize("NFKC", text.translate(_SIGNS)).casefold())
+    folded = _LOOSE_ACCENTS.sub("", unicodedata.normalize("NFC", folded))
     folded = re.sub(r"(?<=\w)['’`´](?=\w)", "", folded)
     folded = _JOINED_DOTS.sub(lambda found: found[0].replace(".", ""), folded)
-    parts = _PARTS.findall(_AND.sub(" and ", folded))
-    return tuple(map(_word, _without_legal_forms([part for part in parts if _plain(part)])))
+    parts = _parts(_AND.sub(" and ", folded))
+    return tuple(_word(part[:MOST_LETTERS]) for part in _without_legal_forms(parts)[:MOST_WORDS])
+
+
+def _parts(text: str) -> list[str]:
+    """Split where neither letters, digits nor marks of letters (such as Indic vowel signs) stand."""
+    kept = (letter if letter.isalnum() or unicodedata.category(letter)[0] == "M" else " " for letter in text)
+    return [part for part in "".join(kept).split() if any(map(str.isalnum, part)) and _plain(part)]
 
 
 def _word(text: str) -> Word:

@@ -37,9 +37,16 @@ class Postings:
     @classmethod
     def of(cls, texts: Texts) -> Self:
         """Index texts by the grams of their words."""
-        rows, starts = _sorted_by_gram(list(_pairs(texts)))
-        worth = np.repeat(_rarity(starts, len(texts)), np.diff(starts))
-        mass = np.bincount(rows, worth, minlength=len(texts)).astype(np.float32)
+        pairs = list(_pairs(texts))
+        counts = np.array([np.bincount(keys, minlength=grams.COUNT) for _, keys in pairs], np.int64)
+        totals = counts.reshape(-1, grams.COUNT).sum(axis=0)
+        starts = np.concatenate([[0], np.cumsum(totals)]).astype(np.int64)
+        rarity, mass = _rarity(starts, len(texts)), np.zeros(len(texts), np.float32)
+        rows, free = np.empty(int(starts[-1]), np.int32), starts[:-1].copy()
+        for (some, keys), count in zip(pairs, counts, strict=True):
+            mass[some[0] : some[-1] + 1] = np.bincount(some - some[0], rarity[keys])
+            rows[ranges(free, count)] = some[np.argsort(keys, kind="stable")]
+            free += count
         return cls(rows, starts, mass)
 
     def best(self, query: TextForm, reader: Reader, count: int, allowed: Bools | None) -> Numbers:
@@ -73,7 +80,7 @@ def _grams_of(query: TextForm, reader: Reader) -> Numbers:
     """Distinct grams of the strong words, of all words if none is strong."""
     strong = [word for word in query.words if not word.weak] or list(query.words)
     _, found = grams.grams_of(Vocabulary.of(dict.fromkeys(strong), reader))
-    return np.unique(found).astype(np.int64)
+    return grams.distinct_keys(found.astype(np.int64))
 
 
 def _pairs(texts: Texts) -> Iterator[tuple[Rows, grams.Grams]]:
@@ -85,21 +92,8 @@ def _pairs(texts: Texts) -> Iterator[tuple[Rows, grams.Grams]]:
         owner = np.repeat(np.arange(first, last), np.diff(texts.starts[first : last + 1]))
         lengths = starts[words + 1] - starts[words]
         keys = np.repeat(owner, lengths) * grams.COUNT + found[ranges(starts[words], lengths)]
-        distinct = np.unique(keys)
+        distinct = grams.distinct_keys(keys)
         yield (distinct // grams.COUNT).astype(np.int32), (distinct % grams.COUNT).astype(np.uint16)
-
-
-def _sorted_by_gram(pairs: list[tuple[Rows, grams.Grams]]) -> tuple[Rows, Numbers]:
-    """All rows, gram after gram, and where each gram begins; chunks are placed one by one."""
-    counts = np.array([np.bincount(keys, minlength=grams.COUNT) for _, keys in pairs], np.int64)
-    totals = counts.sum(axis=0) if len(pairs) else np.zeros(grams.COUNT, np.int64)
-    starts = np.concatenate([[0], np.cumsum(totals)]).astype(np.int64)
-    rows = np.empty(int(starts[-1]), np.int32)
-    free = starts[:-1].copy()
-    for (some, keys), count in zip(pairs, counts, strict=True):
-        rows[ranges(free, count)] = some[np.argsort(keys, kind="stable")]
-        free += count
-    return rows, starts
 
 
 def _rarity(starts: Numbers, count: int) -> Floats:

@@ -57,6 +57,11 @@ def recipe(reader: Reader) -> str:
     return "letters-1" if reader == "rules" else f"letters-1 {lexicon.recipe()}"
 
 
+def best_reader() -> Reader:
+    """``dictionary`` where the extra ``phonetics`` is installed, else ``rules``."""
+    return "dictionary" if lexicon.available() else "rules"
+
+
 @lru_cache(maxsize=65536)
 def readings(word: str, reader: Reader = "rules") -> Readings:
     """Read a word aloud in every language, as segment codes.

@@ -23,7 +23,7 @@ from marklens.text.sounds import Reader
 from marklens.text.vocabulary import VOICES, Numbers, Vocabulary
 from marklens.text.weighing import Weighing
 
-CANDIDATES = 2000
+CANDIDATES = 8000
 """Texts that are judged for a query; see ``python -m benchmarks.phonetics --size`` for what this loses."""
 
 

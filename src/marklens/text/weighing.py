@@ -26,7 +26,7 @@ class Weighing:
         floor: likeness of two words that is mere chance; it counts as none.
     """
 
-    sound: float = 0.4
+    sound: float = 0.5
     weak: float = 0.2
     later: float = 0.6
     lenient: float = 0.55

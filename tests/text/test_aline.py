@@ -1,7 +1,7 @@
 """ALINE does what Kondrak's papers say."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.text.slow_aline import slow_score
 
@@ -83,6 +83,7 @@ def test_cognates_of_the_papers(one: str, other: str, first: str, second: str) -
     assert columns(one, other) == (first, second)
 
 
+@settings(deadline=None)
 @given(words, words)
 def test_it_equals_its_slow_twin(one: bytes, other: bytes) -> None:
     found = align(one, other)
@@ -91,6 +92,7 @@ def test_it_equals_its_slow_twin(one: bytes, other: bytes) -> None:
     assert found.similarity == pytest.approx(similarity(one, other)) == pytest.approx(similarity(other, one))
 
 
+@settings(deadline=None)
 @given(words, words)
 def test_an_alignment_spells_both_words(one: bytes, other: bytes) -> None:
     found = align(one, other)
@@ -100,6 +102,7 @@ def test_an_alignment_spells_both_words(one: bytes, other: bytes) -> None:
         assert said == "".join(inventory().decode(word)) or not found.pairs
 
 
+@settings(deadline=None)
 @given(words.filter(bool))
 def test_a_word_is_like_itself(word: bytes) -> None:
     assert similarity(word, word) == 1

@@ -1,7 +1,7 @@
 """The fast ALINE gives what the slow one gives."""
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.text.slow_aline import slow_score
 from tests.text.test_aline import words
@@ -10,12 +10,14 @@ from marklens.text.aline import similarity
 from marklens.text.aline_batch import pad, scores, similarities, sound_scheme
 
 
+@settings(deadline=None)
 @given(words, st.lists(words, max_size=12))
 def test_it_equals_its_slow_twin(query: bytes, others: list[bytes]) -> None:
     found = scores(query, pad(others), sound_scheme())
     np.testing.assert_allclose(found, [slow_score(query, other) for other in others], atol=1e-3)
 
 
+@settings(deadline=None)
 @given(words, st.lists(words, max_size=12))
 def test_similarities_equal_those_of_one_pair(query: bytes, others: list[bytes]) -> None:
     found = similarities(query, pad(others), sound_scheme())

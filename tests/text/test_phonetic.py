@@ -74,7 +74,7 @@ def test_the_weighing_can_be_set() -> None:
     assert similarity("phish", "fish", Weighing(sound=0.0)) < 0.8
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(texts, texts)
 def test_likeness_is_symmetric_and_bounded(one: str, other: str) -> None:
     found = similarity(one, other)
@@ -82,7 +82,7 @@ def test_likeness_is_symmetric_and_bounded(one: str, other: str) -> None:
     assert found == pytest.approx(similarity(other, one), abs=1e-5)
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(texts)
 def test_a_text_is_like_itself(text: str) -> None:
     assert similarity(text, text) == pytest.approx(1)

@@ -5,6 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from benchmarks.made_up_names import made_up_names
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from marklens.core.artifacts import load_arrays, save_arrays
 from marklens.core.errors import ArtifactError, IndexMismatchError
@@ -76,6 +78,14 @@ def test_a_query_that_says_nothing_finds_nothing(index: TextIndex, query: str) -
     numbers, likeness = index.search(query, 5)
     assert len(numbers) == len(likeness.total) == 0
     assert np.isnan(index.likeness(query, index.numbers[:3])).all()
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.text(max_size=30))
+def test_any_query_gets_an_answer(index: TextIndex, query: str) -> None:
+    numbers, likeness = index.search(query, 7)
+    assert len(numbers) == len(likeness.total) <= 7
+    assert ((likeness.total >= 0) & (likeness.total <= 1)).all()
 
 
 def test_likeness_of_given_marks(index: TextIndex) -> None:

@@ -14,7 +14,6 @@ from marklens.text.aline_batch import Codes
 from marklens.text.features import inventory
 from marklens.text.vocabulary import SPELLING, VOICES, Numbers, Vocabulary
 
-RECIPE = "grams-1"
 Grams = npt.NDArray[np.uint16]
 
 _CLASSES = "PTKSFMNLRJWHieaou"

@@ -22,7 +22,7 @@ LANGUAGES = ("en", "de", "fr", "es", "it")
 Source = Literal["dictionary", "model"]
 
 _ONE_AT_A_TIME = Lock()
-"""A model keeps the word that it is reading."""
+"""A model keeps the word that it is reading, so threads take turns."""
 
 _AROUND = 3
 """Letters that the models see before and after a letter."""
@@ -51,11 +51,11 @@ def pronounce(word: str, language: str) -> tuple[str, Source]:
     Raises:
         MissingExtraError: the extra is not installed.
     """
-    found = _dictionary(language).execute("SELECT phonemes FROM words WHERE word = ?", (word,)).fetchone()
-    if found:
-        return _plain(found[0].split()), "dictionary"
     seen = [_seen(word, place) for place in range(len(word))]
     with _ONE_AT_A_TIME:
+        found = _dictionary(language).execute("SELECT phonemes FROM words WHERE word = ?", (word,)).fetchone()
+        if found:
+            return _plain(found[0].split()), "dictionary"
         labels = _model(language).tag(seen)
     sounds = [sound for label in labels for sound in _decode(label).split("|") if sound != "_"]
     return _plain(sounds), "model"

@@ -14,8 +14,8 @@ from importlib.resources import files
 _JOINED_DOTS = re.compile(r"(?<![^\W_])((?:[^\W\d_]\.){2,}[^\W\d_]?)(?![^\W_])")
 _LOOSE_ACCENTS = re.compile("[\u0300-\u036f]")
 _AND = re.compile(r"\s*[&+]\s*")
-MOST_WORDS, MOST_LETTERS = 32, 64
-"""A mark's text is cut here, and each of its words: nobody remembers more, and time grows with the length."""
+MOST_WORDS, MOST_LETTERS = 16, 120
+"""A mark's text is cut here: nobody remembers more, and the time of a comparison grows with the length."""
 
 _SIGNS = str.maketrans(dict.fromkeys("™®©℠", " "))
 _SPECIAL = str.maketrans(
@@ -47,13 +47,23 @@ def words_of(text: str) -> tuple[Word, ...]:
     folded = re.sub(r"(?<=\w)['’`´](?=\w)", "", folded)
     folded = _JOINED_DOTS.sub(lambda found: found[0].replace(".", ""), folded)
     parts = _parts(_AND.sub(" and ", folded))
-    return tuple(_word(part[:MOST_LETTERS]) for part in _without_legal_forms(parts)[:MOST_WORDS])
+    return tuple(map(_word, _cut(_without_legal_forms(parts)[:MOST_WORDS])))
 
 
 def _parts(text: str) -> list[str]:
     """Split where neither letters, digits nor marks of letters (such as Indic vowel signs) stand."""
     kept = (letter if letter.isalnum() or unicodedata.category(letter)[0] == "M" else " " for letter in text)
     return [part for part in "".join(kept).split() if any(map(str.isalnum, part)) and _plain(part)]
+
+
+def _cut(parts: list[str]) -> Iterator[str]:
+    """No more than `MOST_LETTERS`; a digit counts as four, since it is spelled out."""
+    left = MOST_LETTERS
+    for part in parts:
+        if left <= 0:
+            return
+        yield part[:left]
+        left -= len(part) + 3 * sum(map(str.isdigit, part))
 
 
 def _word(text: str) -> Word:

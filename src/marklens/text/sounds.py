@@ -8,6 +8,7 @@ Nobody knows how the public will say a coined word, so each language's reading i
 compared reading by reading.
 """
 
+import hashlib
 import re
 import tomllib
 import unicodedata
@@ -52,9 +53,14 @@ class Pronunciation:
     sources: tuple[Source, ...]
 
 
+@lru_cache(maxsize=2)
 def recipe(reader: Reader) -> str:
-    """Names what decides the sounds of a word; an index keeps it and refuses another."""
-    return "letters-1" if reader == "rules" else f"letters-1 {lexicon.recipe()}"
+    """Names the data that decide the words and their sounds; an index keeps it and refuses another."""
+    data = hashlib.sha256()
+    for file in sorted(files("marklens.text").joinpath("data").iterdir(), key=lambda file: file.name):
+        data.update(file.read_bytes())
+    mine = f"data-{data.hexdigest()[:12]}"
+    return mine if reader == "rules" else f"{mine} {lexicon.recipe()}"
 
 
 def best_reader() -> Reader:

@@ -1,8 +1,8 @@
 """Which short runs of broad sounds a word has: the keys under which texts are found.
 
 Every reading of a word becomes a string of broad classes (p, b → P; t, d → T; s, z, ts → S; …). Its runs of
-three, the runs of two and three of its consonants alone, and for scripts that cannot be read the pairs of
-letters, are its grams. Words that sound alike share most of them, whatever their spelling.
+two and three, those of its consonants alone, and for scripts that cannot be read the pairs of letters, are its
+grams. Words that sound alike share most of them, whatever their spelling.
 """
 
 from functools import lru_cache
@@ -21,8 +21,9 @@ _VOWELS = 13
 """Classes from here on are vowels; 0 is a word's edge."""
 _BASE = len(_CLASSES) + 1
 _PAIRS = _BASE**3
-_TRIPLES = _PAIRS + _VOWELS**2
-_SCRIPT = _TRIPLES + _VOWELS**3
+_BARE_TRIPLES = _PAIRS + _BASE**2
+_BARE_PAIRS = _BARE_TRIPLES + _VOWELS**3
+_SCRIPT = _BARE_PAIRS + _VOWELS**2
 _SCRIPT_SLOTS = 8192
 COUNT = _SCRIPT + _SCRIPT_SLOTS
 """How many grams there are; fits 16 bits."""
@@ -68,8 +69,9 @@ def _sound_keys(vocabulary: Vocabulary, voice: int) -> Numbers:
     return np.concatenate(
         [
             _runs_of_three(classes, word, _BASE, 0),
-            _runs_of_three(skeleton, owner, _VOWELS, _TRIPLES),
-            _runs_of_two(skeleton, owner),
+            _runs_of_two(classes, word, _BASE, _PAIRS),
+            _runs_of_three(skeleton, owner, _VOWELS, _BARE_TRIPLES),
+            _runs_of_two(skeleton, owner, _VOWELS, _BARE_PAIRS),
         ]
     )
 
@@ -102,7 +104,7 @@ def _runs_of_three(row: Numbers, word: Numbers, base: int, offset: int) -> Numbe
     return (word[1:-1] * COUNT + offset + grams)[middle > 0]
 
 
-def _runs_of_two(row: Numbers, word: Numbers) -> Numbers:
+def _runs_of_two(row: Numbers, word: Numbers, base: int, offset: int) -> Numbers:
     first, second = row[:-1], row[1:]
     owner = np.where(first > 0, word[:-1], word[1:])
-    return (owner * COUNT + _PAIRS + first * _VOWELS + second)[(first > 0) | (second > 0)]
+    return (owner * COUNT + offset + first * base + second)[(first > 0) | (second > 0)]

@@ -52,8 +52,8 @@ class Postings:
     def best(self, query: TextForm, reader: Reader, count: int, allowed: Bools | None) -> Numbers:
         """Rows of the texts that share most with the query, at most `count`, ascending.
 
-        What counts is the mean of two shares, each weighed by the rarity of the grams: how much of the query
-        the text has, and how much of the text the query has.
+        What counts is the sum of two shares, in which each gram has its rarity: how much of the query the text
+        has, and four times how much of the text the query has (long texts have much of any query by chance).
 
         Args:
             query: a text; if it has no words nothing is found.
@@ -69,7 +69,7 @@ class Postings:
         for gram, worth in zip(asked.tolist(), rarity, strict=True):
             shared[self.rows[self.starts[gram] : self.starts[gram + 1]]] += worth
         # 4 is about the rarity of one common gram: without it, texts of a single gram would win
-        shared *= 1 / np.float32(rarity.sum() + 1e-6) + 1 / (self.mass + 4)
+        shared *= 1 / np.float32(rarity.sum() + 1e-6) + 4 / (self.mass + 4)
         if allowed is not None:
             shared *= allowed
         best = np.argpartition(-shared, min(count, len(shared)) - 1)[:count]

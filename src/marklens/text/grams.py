@@ -1,8 +1,8 @@
 """Which short runs of broad sounds a word has: the keys under which texts are found.
 
 Every reading of a word becomes a string of broad classes (p, b → P; t, d → T; s, z, ts → S; …). Its runs of
-two and three, those of its consonants alone, and for scripts that cannot be read the pairs of letters, are its
-grams. Words that sound alike share most of them, whatever their spelling.
+two and three, those of its consonants alone, and for scripts that cannot be read the pairs of letters, are
+its grams. Words that sound alike share most of them, whatever their spelling.
 """
 
 from functools import lru_cache

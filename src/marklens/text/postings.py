@@ -52,8 +52,8 @@ class Postings:
     def best(self, query: TextForm, reader: Reader, count: int, allowed: Bools | None) -> Numbers:
         """Rows of the texts that share most with the query, at most `count`, ascending.
 
-        What counts is the sum of two shares, in which each gram has its rarity: how much of the query the text
-        has, and four times how much of the text the query has (long texts have much of any query by chance).
+        What counts is the sum of two shares, in which each gram weighs its rarity: how much of the query the
+        text has, and four times how much of the text the query has: long texts have much of any query by chance.
 
         Args:
             query: a text; if it has no words nothing is found.

@@ -21,6 +21,7 @@ def test_candidates(matcher: TextMatcher) -> None:
     assert score == pytest.approx(similarity("Quick Copy", "Kwik Kopy"))
     assert matcher.candidates("Quick Copy", 5, np.array([True, False])) == []
     assert matcher.candidates("—", 5) == []
+    assert len(matcher.candidates("Quick Copy", 5, least=0.6)) == 1
 
 
 def test_scores_of_texts_and_of_known_marks_agree(matcher: TextMatcher) -> None:

@@ -12,7 +12,7 @@ from marklens.core.artifacts import load_arrays, save_arrays
 from marklens.core.errors import ArtifactError, IndexMismatchError
 from marklens.text import lexicon
 from marklens.text.forms import form_of, texts_of
-from marklens.text.index_builder import TextIndexBuilder, build_index
+from marklens.text.index_builder import TextIndexBuilder, build_index, merge_indexes
 from marklens.text.phonetic import compare
 from marklens.text.text_index import TextIndex
 
@@ -114,6 +114,21 @@ def test_the_order_of_adding_does_not_matter(tmp_path: Path) -> None:
     one, other = forward.search("Quick Copy", 20), backward.search("Quick Copy", 20)
     np.testing.assert_array_equal(one[0], other[0])
     np.testing.assert_allclose(one[1].total, other[1].total, atol=1e-6)
+
+
+def test_adding_to_an_index_is_like_building_it_whole(tmp_path: Path) -> None:
+    marks = list(enumerate(NAMES[-500:]))
+    build_index(marks[100:]).save(tmp_path / "texts")
+    merged = merge_indexes(TextIndex.load(tmp_path / "texts"), build_index(marks[:100]))
+    merged = merge_indexes(merged, build_index([]))
+    whole = build_index(marks)
+    np.testing.assert_array_equal(merged.numbers, whole.numbers)
+    for query in ("Quick Copy", "北京饭店", NAMES[-333]):
+        one, other = merged.search(query, 20), whole.search(query, 20)
+        np.testing.assert_array_equal(one[0], other[0])
+        np.testing.assert_array_equal(one[1].total, other[1].total)
+    with pytest.raises(ValueError, match="mark 7"):
+        merge_indexes(merged, build_index([(7, "ACME")]))
 
 
 def test_equal_texts_give_equal_files(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from marklens.text.normalizer import words_of
 from marklens.text.postings import Postings
 from marklens.text.sounds import Reader
 from marklens.text.text_index import TextIndex
-from marklens.text.vocabulary import GrowingVocabulary
+from marklens.text.vocabulary import GrowingVocabulary, Numbers
 
 
 class TextIndexBuilder:
@@ -56,14 +56,9 @@ class TextIndexBuilder:
         Raises:
             ValueError: a mark came twice.
         """
-        marks, starts = np.array(self._marks, np.int64), np.array(self._starts, np.int64)
-        order = np.argsort(marks, kind="stable")
-        marks = marks[order]
-        twice = np.flatnonzero(np.diff(marks) == 0)
-        if len(twice):
-            raise ValueError(f"mark {marks[twice[0]]} has two texts")
-        texts = Texts(self._vocabulary.finish(), np.array(self._words, np.int64), starts).take(order)
-        return TextIndex(marks, texts, Postings.of(texts), self._reader)
+        words, starts = np.array(self._words, np.int64), np.array(self._starts, np.int64)
+        texts = Texts(self._vocabulary.finish(), words, starts)
+        return _index(np.array(self._marks, np.int64), texts, self._reader)
 
 
 def build_index(texts: Iterable[tuple[int, str]], reader: Reader = "rules") -> TextIndex:
@@ -77,3 +72,29 @@ def build_index(texts: Iterable[tuple[int, str]], reader: Reader = "rules") -> T
     for number, text in texts:
         builder.add(number, text)
     return builder.finish()
+
+
+def merge_indexes(index: TextIndex, more: TextIndex) -> TextIndex:
+    """Both in one: how marks are added to an index without reading its texts again.
+
+    Raises:
+        ValueError: they have a mark in common, or different readers.
+    """
+    if index.reader != more.reader:
+        raise ValueError(f"one index was read by {index.reader}, the other by {more.reader}")
+    texts = Texts(
+        index.texts.vocabulary + more.texts.vocabulary,
+        np.concatenate([index.texts.words, more.texts.words + len(index.texts.vocabulary)]),
+        np.concatenate([index.texts.starts, index.texts.starts[-1] + more.texts.starts[1:]]),
+    )
+    return _index(np.concatenate([index.numbers, more.numbers]), texts, index.reader)
+
+
+def _index(marks: Numbers, texts: Texts, reader: Reader) -> TextIndex:
+    """Put texts in the order of their marks and index them."""
+    order = np.argsort(marks, kind="stable")
+    marks, texts = marks[order], texts.take(order)
+    twice = np.flatnonzero(np.diff(marks) == 0)
+    if len(twice):
+        raise ValueError(f"mark {marks[twice[0]]} has two texts")
+    return TextIndex(marks, texts, Postings.of(texts), reader)

@@ -31,18 +31,22 @@ class TextMatcher:
     index: TextIndex | None = None
     reader: Reader = "rules"
 
-    def candidates(self, text: str, k: int, allowed: Bools | None = None) -> list[tuple[int, float]]:
+    def candidates(
+        self, text: str, k: int, allowed: Bools | None = None, least: float = 0.0
+    ) -> list[tuple[int, float]]:
         """The marks whose text is most like this one, best first, each with its score 0..1.
 
         Args:
             text: the query's text; one that says nothing finds nothing.
             k: how many at most.
             allowed: bool (marks,), True for each mark number that may be returned; None allows all.
+            least: marks below this score are left out; unrelated names mostly score below 0.4.
         """
         if self.index is None:
             return []
         numbers, likeness = self.index.search(text, k, allowed)
-        return list(zip(numbers.tolist(), likeness.total.tolist(), strict=True))
+        found = zip(numbers.tolist(), likeness.total.tolist(), strict=True)
+        return [(number, score) for number, score in found if score >= least]
 
     def scores(self, text: str, texts: Mapping[int, str | None]) -> dict[int, float]:
         """How alike this text and each of the given ones are, 0..1.

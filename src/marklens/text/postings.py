@@ -53,7 +53,7 @@ class Postings:
         """Rows of the texts that share most with the query, at most `count`, ascending.
 
         What counts is the sum of two shares, in which each gram weighs its rarity: how much of the query the
-        text has, and four times how much of the text the query has: long texts have much of any query by chance.
+        text has, and four times how much of the text the query has: long texts have much of any query.
 
         Args:
             query: a text; if it has no words nothing is found.

@@ -69,6 +69,17 @@ class Vocabulary:
             self.weak[first:last],
         )
 
+    def __add__(self, other: "Vocabulary") -> "Vocabulary":
+        """These words and then the others; a word of both comes twice, which costs room and nothing else."""
+        return Vocabulary(
+            tuple(map(np.concatenate, zip(self.codes, other.codes, strict=True))),
+            tuple(
+                np.concatenate([mine, mine[-1] + theirs[1:]])
+                for mine, theirs in zip(self.starts, other.starts, strict=True)
+            ),
+            np.concatenate([self.weak, other.weak]),
+        )
+
     def padded(self, voice: int, words: Numbers) -> Codes:
         """Codes (n, longest) of these words in a voice, filled up with 0."""
         starts = self.starts[voice]

@@ -66,8 +66,8 @@ def test_a_score_by_hand() -> None:
 @pytest.mark.parametrize(
     ("one", "other", "first", "second"),
     [
-        # English against Latin, from the data set of Covington 1996 that both papers align; their printed tables
-        # were not at hand, so these are the alignments that the published numbers give, looked through by hand
+        # English against Latin, from the data set of Covington 1996 that both papers align. Their tables
+        # were not at hand: these are the alignments that the published numbers give, gone through by hand
         ("θrij", "treːs", "‖θ r i j‖", "‖t r eː s‖"),
         ("ful", "pleːnus", "‖f u l‖", "‖p - l‖eːnus"),
         ("fiʃ", "piskis", "‖f i ʃ‖", "‖p i s‖kis"),

@@ -34,6 +34,8 @@ from marklens.preprocessing.text_reader import PpOcrReader
 from marklens.retrieval.catalog import Catalog
 from marklens.retrieval.vector_store import open_store
 from marklens.settings import Settings
+from marklens.text.matcher import TextMatcher
+from marklens.text.text_index import TextIndex
 
 
 def view_options(settings: Settings) -> ViewOptions:
@@ -123,6 +125,7 @@ def open_engine(root: Path, settings: Settings) -> Engine:
         store,
         catalog,
         asdict(manifest.recipe),
+        lambda: TextMatcher(TextIndex.load(folder.texts)),
         settings.search.depth,
         settings.search.cache_mb << 20,
     )

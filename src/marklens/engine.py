@@ -1,7 +1,8 @@
 """One query's whole way: picture → views → vectors → candidates → hits."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from hashlib import blake2b
 from typing import Any
 
@@ -25,7 +26,10 @@ from marklens.core.types import (
 from marklens.embeddings.pca_reducer import PcaReducer
 from marklens.preprocessing.pipeline import ViewMaker
 from marklens.retrieval.catalog import Catalog
+from marklens.text.matcher import TextMatcher
 
+LEAST_TEXT = 0.4
+"""Texts scoring below this are unrelated: docs/benchmarks.md, names."""
 KIND_MASK = (1 << VIEW_BITS) - 1
 
 
@@ -77,6 +81,7 @@ class Engine:
         store: the vectors of all views.
         catalog: the marks.
         recipe: how the vectors came about, for reports.
+        open_names: opens the texts of the marks; called at the first search by name.
         depth: how many candidates stage 1 brings.
         cache_bytes: for pictures asked for lately, so that asking again with another filter costs no network.
     """
@@ -89,11 +94,13 @@ class Engine:
         store: VectorStore,
         catalog: Catalog,
         recipe: Mapping[str, Any],
+        open_names: Callable[[], TextMatcher],
         depth: int,
         cache_bytes: int = 0,
     ) -> None:
         self._maker, self._embedder, self._reducer = maker, embedder, reducer
         self.store, self.catalog, self.recipe, self.depth = store, catalog, recipe, depth
+        self._names = cache(open_names)
         self._described = ByteCache[Query](cache_bytes, lambda query: query.bytes)
 
     def search(self, picture: Pixels, top: int = 10, wanted: Filter | None = None) -> SearchResult:
@@ -112,7 +119,9 @@ class Engine:
         watch.lap("recall")
         candidates = self.candidates(query.vectors, query.kinds, max(top, self.depth), wanted)
         watch.lap("retrieve")
-        hits = self._hits(candidates[:top])
+        hits = self._hits(
+            [(found.number, Scores(global_=_share(found.score)), found.views) for found in candidates[:top]]
+        )
         watch.lap("rerank")
         return SearchResult(hits, query.views, _milliseconds(watch))
 
@@ -122,6 +131,22 @@ class Engine:
         vectors = self._reducer.reduce(self._embedder.embed(np.stack([view.pixels for view in views])))
         watch.lap("embed")
         return Query(views, vectors)
+
+    def search_text(self, text: str, top: int = 10, wanted: Filter | None = None) -> SearchResult:
+        """Find the marks whose words look or sound most like these.
+
+        Args:
+            text: a name; one that says nothing, such as a lone dash, finds nothing.
+            top: how many hits; marks scoring below `LEAST_TEXT` are left out.
+            wanted: what every hit must satisfy.
+        """
+        watch = Stopwatch()
+        allowed = self.catalog.allowed(wanted or Filter())
+        found = self._names().candidates(text, top, allowed, LEAST_TEXT)
+        watch.lap("retrieve")
+        hits = self._hits([(number, Scores(text=score), ()) for number, score in found])
+        watch.lap("rerank")
+        return SearchResult(hits, (), _milliseconds(watch))
 
     def similar(self, number: int, depth: int) -> list[Candidate]:
         """Stage 1 for a mark of the index, by its stored vectors: no picture is read."""
@@ -150,19 +175,13 @@ class Engine:
                 return found[:depth]
             k = min(len(self.store), 2 * k)  # many views of few marks took the places
 
-    def _hits(self, candidates: list[Candidate]) -> tuple[Hit, ...]:
-        numbers = [candidate.number for candidate in candidates]
+    def _hits(self, found: Sequence[tuple[int, Scores, tuple[ViewKind, ...]]]) -> tuple[Hit, ...]:
+        """Marks by number with the scores of their channels and the views that matched, best first."""
+        numbers = [number for number, _, _ in found]
         marks, readings = self.catalog.marks(numbers), self.catalog.readings(numbers)
         return tuple(
-            Hit(
-                rank=rank,
-                mark=marks[candidate.number],
-                score=max(0.0, min(1.0, candidate.score)),
-                scores=Scores(global_=max(0.0, min(1.0, candidate.score))),
-                views=candidate.views,
-                reading=readings.get(candidate.number),
-            )
-            for rank, candidate in enumerate(candidates, start=1)
+            Hit(rank, marks[number], _total(scores), scores, views, readings.get(number))
+            for rank, (number, scores, views) in enumerate(found, start=1)
         )
 
 
@@ -189,6 +208,16 @@ def best_pairs(scores: Vectors, ids: Ids, kinds: tuple[ViewKind, ...]) -> list[C
     ]
 
 
+def _share(cosine: float) -> float:
+    """A cosine as a score, 0..1."""
+    return max(0.0, min(1.0, cosine))
+
+
+def _total(scores: Scores) -> float:
+    """The channel that was asked for: a picture is compared by its global vectors, a name as text."""
+    return scores.global_ if scores.global_ is not None else scores.text or 0.0
+
+
 def _fingerprint(picture: Pixels) -> tuple[bytes, tuple[int, ...]]:
     return blake2b(np.ascontiguousarray(picture).data, digest_size=16).digest(), picture.shape
 
@@ -196,6 +225,6 @@ def _fingerprint(picture: Pixels) -> tuple[bytes, tuple[int, ...]]:
 def _milliseconds(watch: Stopwatch) -> dict[str, float]:
     """By the stages that a search reports; a remembered picture took no time to prepare and embed."""
     spent = {stage: seconds * 1e3 for stage, seconds in watch.seconds.items()}
-    spent["preprocess"] = spent.pop("recall") + spent.get("preprocess", 0.0)
+    spent["preprocess"] = spent.pop("recall", 0.0) + spent.get("preprocess", 0.0)
     stages = {stage: spent.get(stage, 0.0) for stage in ("preprocess", "embed", "retrieve", "rerank")}
     return {**stages, "total": sum(stages.values())}

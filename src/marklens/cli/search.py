@@ -67,7 +67,7 @@ def search(
     if as_json:
         print_json(to_document(image, result, wanted, timings))
     else:
-        _print_table(result.hits, timings, html)
+        print_hits(result.hits, timings, html)
 
 
 def to_document(
@@ -82,12 +82,13 @@ def to_document(
             "years": list(wanted.years) if wanted.years else None,
             "attributes": dict(wanted.attributes),
         },
-        "hits": [_hit(hit) for hit in result.hits],
+        "hits": [hit_document(hit) for hit in result.hits],
         "timings_ms": {stage: round(value, 3) for stage, value in timings.items()},
     }
 
 
-def _hit(hit: "Hit") -> dict[str, Any]:
+def hit_document(hit: "Hit") -> dict[str, Any]:
+    """One hit in the documents of the search commands."""
     scores = {name.rstrip("_"): value for name, value in asdict(hit.scores).items()}
     return {
         "rank": hit.rank,
@@ -116,12 +117,13 @@ def hits_table(hits: tuple["Hit", ...], title: str) -> "Table":
     for hit in hits:
         mark = hit.mark
         cells = (mark.file, hit.words or "–", str(mark.year or "–"), " ".join(mark.vienna_codes) or "–")
-        views = f"{hit.views[0].label} ↔ {hit.views[1].label}"
+        views = " ↔ ".join(view.label for view in hit.views) or "text"
         table.add_row(str(hit.rank), f"{hit.score:.3f}", *map(escape, cells), views)
     return table
 
 
-def _print_table(hits: tuple["Hit", ...], timings: dict[str, float], html: Path | None) -> None:
+def print_hits(hits: tuple["Hit", ...], timings: dict[str, float], html: Path | None) -> None:
+    """The table, and how long it took."""
     from rich.console import Console
 
     console = Console()

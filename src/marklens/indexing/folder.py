@@ -40,6 +40,11 @@ class IndexFolder:
         return self.root / "catalog.sqlite"
 
     @property
+    def texts(self) -> Path:
+        """The texts of the marks with their sounds."""
+        return self.root / "texts.safetensors"
+
+    @property
     def errors(self) -> Path:
         """What could not be used, one JSON document a line."""
         return self.root / "errors.jsonl"
@@ -52,7 +57,7 @@ class IndexFolder:
     @property
     def derived(self) -> tuple[Path, ...]:
         """What is made from the chunks, and can be made again."""
-        return self.pca, self.vectors, self.catalog
+        return self.pca, self.vectors, self.catalog, self.texts
 
     def chunk(self, number: int) -> Path:
         """One finished piece of the build."""

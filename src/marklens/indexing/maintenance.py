@@ -12,7 +12,7 @@ from marklens.core.types import Fault, Mark
 from marklens.embeddings.pca_reducer import PcaReducer
 from marklens.indexing.builder import BuildReport, counts, stamp
 from marklens.indexing.chunks import load_chunk
-from marklens.indexing.derive import derive, entries, listed_faults, reduce_chunk, write_errors
+from marklens.indexing.derive import derive, entries, listed_faults, reduce_chunk, texts, write_errors
 from marklens.indexing.describing import Describer
 from marklens.indexing.folder import (
     FolderLock,
@@ -26,6 +26,9 @@ from marklens.indexing.folder import (
 )
 from marklens.retrieval.catalog import Catalog
 from marklens.retrieval.vector_store import open_store
+from marklens.text.index_builder import build_index as build_text_index
+from marklens.text.index_builder import merge_indexes
+from marklens.text.text_index import TextIndex
 
 
 def add_marks(describer: Describer, dataset: Dataset, recipe: Recipe, chunk: int) -> BuildReport:
@@ -62,6 +65,8 @@ def add_marks(describer: Describer, dataset: Dataset, recipe: Recipe, chunk: int
             total = manifest.chunks + len(chunks)
             written = write_errors(folder, total, [*listed_faults(folder, "dataset"), *faults])
             catalog.append(entries(chunks, first))  # from here to the end nobody can open the index
+            more = build_text_index(texts(chunks, first))
+            merge_indexes(TextIndex.load(folder.texts), more).save(folder.texts)
             store.save(folder.vectors)
             held = catalog.counts()
         new_ids = {mark.id for part in chunks for mark in part.marks}

@@ -395,7 +395,7 @@ def fail_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the first picture cost the worker its memory."""
     prepare, calls = ViewMaker.prepare, iter([True])
 
-    def failing(self: ViewMaker, picture: Pixels) -> PreparedMark:
+    def failing(self: ViewMaker, picture: Pixels, read: bool = False) -> PreparedMark:
         if next(calls, False):
             raise MemoryError
         return prepare(self, picture)

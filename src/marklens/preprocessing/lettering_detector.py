@@ -5,6 +5,7 @@ along. This network was trained on lock-ups whose every pixel is known (`trainin
 """
 
 from importlib import resources
+from itertools import chain
 from pathlib import Path
 
 import cv2
@@ -14,6 +15,7 @@ import numpy.typing as npt
 from marklens.core.types import Bools, Pixels, TextFinding, TextRegion
 from marklens.preprocessing.image_normalizer import SPECK_AREA, find_ground, find_ink
 from marklens.preprocessing.ocr_models import open_network
+from marklens.preprocessing.text_masker import grow
 
 STRIDE = 16
 """Both sides of the network's input are multiples of this: it halves four times."""
@@ -23,6 +25,9 @@ AGREEMENT = 0.75
 """Share of a connected piece of ink that must be letters (or not) for all of it to count so."""
 SURE = 0.8
 """Mean probability from which a spot inside a figure is letters all the same."""
+STRICTER = (0.95, 0.99)
+"""Asked in turn where less than `FIGURE_SHARE` of the ink would be left: symbols are less sure letters."""
+FIGURE_SHARE = 0.08
 LONE_SHARE = 0.45
 """Height of a lone piece of ink, over the picture's longer side, from which it is the symbol."""
 
@@ -37,7 +42,7 @@ class LetteringDetector:
 
     name = "lettering"
 
-    def __init__(self, side: int = 256, confidence: float = 0.5) -> None:
+    def __init__(self, side: int = 256, confidence: float = 0.7) -> None:
         self._session = open_network(bundled_lettering())
         self._input = self._session.get_inputs()[0].name
         self._side, self._confidence = side, confidence
@@ -46,11 +51,22 @@ class LetteringDetector:
         """Find the letters; a picture without any gives no regions."""
         probabilities = self._probabilities(picture)
         ink = find_ink(picture, find_ground(picture))
-        mask = settle_pieces(ink, probabilities, self._confidence)
+        mask = self._letters(ink, probabilities)
         if not mask.any():
             return TextFinding()
         regions = find_lines(mask, probabilities)
         return TextFinding(regions, mask) if regions else TextFinding()
+
+    def _letters(self, ink: Bools, probabilities: npt.NDArray[np.float32]) -> Bools:
+        """The letters; where all the ink would go, only what is surer, so that a small symbol is left."""
+        levels = [self._confidence, *(level for level in STRICTER if level > self._confidence)]
+        masks = (settle_pieces(ink, probabilities, level) for level in levels)
+        first = next(masks)
+        left = FIGURE_SHARE * np.count_nonzero(ink)
+        for mask in chain((first,), masks):
+            if np.count_nonzero(ink & ~grow(mask)) >= left:
+                return mask if mask.any() else first
+        return first
 
     def _probabilities(self, picture: Pixels) -> npt.NDArray[np.float32]:
         """Float32 (height, width), 0..1: how sure each pixel belongs to a letter."""

@@ -398,7 +398,7 @@ def fail_once(monkeypatch: pytest.MonkeyPatch) -> None:
     def failing(self: ViewMaker, picture: Pixels, read: bool = False) -> PreparedMark:
         if next(calls, False):
             raise MemoryError
-        return prepare(self, picture)
+        return prepare(self, picture, read)
 
     monkeypatch.setattr(ViewMaker, "prepare", failing)
 

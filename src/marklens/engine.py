@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from marklens.core.byte_cache import ByteCache
-from marklens.core.ports import Embedder, VectorStore
+from marklens.core.ports import VectorStore
 from marklens.core.stopwatch import Stopwatch
 from marklens.core.types import (
     VIEW_BITS,
@@ -16,14 +16,16 @@ from marklens.core.types import (
     Filter,
     Hit,
     Ids,
+    LocalViews,
     Pixels,
-    Scores,
     Vectors,
     View,
     ViewKind,
 )
 from marklens.embeddings.pca_reducer import PcaReducer
+from marklens.embeddings.view_describer import ViewDescriber
 from marklens.preprocessing.pipeline import ViewMaker
+from marklens.reranking.reranker import Ranked, Reason, Reranker
 from marklens.retrieval.catalog import Catalog
 
 KIND_MASK = (1 << VIEW_BITS) - 1
@@ -51,10 +53,12 @@ class Query:
     Attributes:
         views: what the network saw.
         vectors: float32 (views, dims), unit length.
+        local: patches and colours of the views.
     """
 
     views: tuple[View, ...]
     vectors: Vectors
+    local: LocalViews
 
     @property
     def kinds(self) -> tuple[ViewKind, ...]:
@@ -64,7 +68,8 @@ class Query:
     @property
     def bytes(self) -> int:
         """What it takes in memory."""
-        return self.vectors.nbytes + sum(view.pixels.nbytes + view.ink.nbytes for view in self.views)
+        shown = sum(view.pixels.nbytes + view.ink.nbytes for view in self.views)
+        return self.vectors.nbytes + self.local.bytes + shown
 
 
 class Engine:
@@ -72,10 +77,11 @@ class Engine:
 
     Args:
         maker: makes views exactly as the index's were made.
-        embedder: the index's network.
+        describer: runs the index's network.
         reducer: the index's reduction.
         store: the vectors of all views.
         catalog: the marks.
+        reranker: scores the candidates.
         recipe: how the vectors came about, for reports.
         depth: how many candidates stage 1 brings.
         cache_bytes: for pictures asked for lately, so that asking again with another filter costs no network.
@@ -84,44 +90,73 @@ class Engine:
     def __init__(
         self,
         maker: ViewMaker,
-        embedder: Embedder,
+        describer: ViewDescriber,
         reducer: PcaReducer,
         store: VectorStore,
         catalog: Catalog,
+        reranker: Reranker,
         recipe: Mapping[str, Any],
         depth: int,
         cache_bytes: int = 0,
     ) -> None:
-        self._maker, self._embedder, self._reducer = maker, embedder, reducer
+        self._maker, self._describer, self._reducer, self._reranker = maker, describer, reducer, reranker
         self.store, self.catalog, self.recipe, self.depth = store, catalog, recipe, depth
         self._described = ByteCache[Query](cache_bytes, lambda query: query.bytes)
 
-    def search(self, picture: Pixels, top: int = 10, wanted: Filter | None = None) -> SearchResult:
+    def search(
+        self, picture: Pixels, top: int = 10, wanted: Filter | None = None, rerank: bool = True
+    ) -> SearchResult:
         """Find the marks most like a picture.
 
         Args:
             picture: decoded, uint8 (height, width, 3).
             top: how many hits.
             wanted: what every hit must satisfy; the graph is searched among those only.
+            rerank: whether to go on after stage 1, where the index has what that takes.
 
         Raises:
             PictureError: there is nothing on the picture.
         """
         watch = Stopwatch()
-        query = self._described.get(_fingerprint(picture), lambda: self._describe(picture, watch))
+        query = self._query(picture, watch)
         watch.lap("recall")
         candidates = self.candidates(query.vectors, query.kinds, max(top, self.depth), wanted)
         watch.lap("retrieve")
-        hits = self._hits(candidates[:top])
+        ranked = self._reranker.rerank(query.local if rerank else None, candidates)
+        hits = self._hits(ranked[:top])
         watch.lap("rerank")
         return SearchResult(hits, query.views, _milliseconds(watch))
+
+    def reason(self, picture: Pixels, number: int) -> Reason | None:
+        """Which patches of a picture match which of a mark; None where the index keeps no patches.
+
+        Args:
+            picture: as given to `search`, which remembers it.
+            number: of the mark, as the catalog has it.
+        """
+        query = self._query(picture, Stopwatch())
+        return self._reranker.reason(query.local, query.kinds, number)
+
+    def _query(self, picture: Pixels, watch: Stopwatch) -> Query:
+        return self._described.get(_fingerprint(picture), lambda: self._describe(picture, watch))
 
     def _describe(self, picture: Pixels, watch: Stopwatch) -> Query:
         views = self._maker.prepare(picture).views
         watch.lap("preprocess")
-        vectors = self._reducer.reduce(self._embedder.embed(np.stack([view.pixels for view in views])))
+        pixels, inks = np.stack([view.pixels for view in views]), np.stack([view.ink for view in views])
+        pooled, local = self._describer.describe(pixels, inks)
+        vectors = self._reducer.reduce(pooled)
         watch.lap("embed")
-        return Query(views, vectors)
+        return Query(views, vectors, local)
+
+    def ranked(self, number: int, depth: int) -> list[Ranked]:
+        """Both stages for a mark of the index, by what is stored of it: no picture is read."""
+        return self._reranker.rerank(self._reranker.stored(number), self.similar(number, depth))
+
+    @property
+    def reranks(self) -> bool:
+        """Whether there is more than stage 1 to rank by."""
+        return self._reranker.store is not None
 
     def similar(self, number: int, depth: int) -> list[Candidate]:
         """Stage 1 for a mark of the index, by its stored vectors: no picture is read."""
@@ -150,17 +185,17 @@ class Engine:
                 return found[:depth]
             k = min(len(self.store), 2 * k)  # many views of few marks took the places
 
-    def _hits(self, candidates: list[Candidate]) -> tuple[Hit, ...]:
-        marks = self.catalog.marks([candidate.number for candidate in candidates])
+    def _hits(self, ranked: list[Ranked]) -> tuple[Hit, ...]:
+        marks = self.catalog.marks([found.candidate.number for found in ranked])
         return tuple(
             Hit(
                 rank=rank,
-                mark=marks[candidate.number],
-                score=max(0.0, min(1.0, candidate.score)),
-                scores=Scores(global_=max(0.0, min(1.0, candidate.score))),
-                views=candidate.views,
+                mark=marks[found.candidate.number],
+                score=found.score,
+                scores=found.scores,
+                views=found.candidate.views,
             )
-            for rank, candidate in enumerate(candidates, start=1)
+            for rank, found in enumerate(ranked, start=1)
         )
 
 

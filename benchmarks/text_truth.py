@@ -38,11 +38,11 @@ class Truth:
     script: str
 
 
-def made(dataset: Path, fonts: Path, work: Path, split: Split, count: int) -> Iterator[Truth]:
-    """Make `count` lock-ups of symbols and fonts of one split, always the same ones."""
+def made(dataset: Path, fonts: Path, work: Path, split: Split, count: int, first: int = 0) -> Iterator[Truth]:
+    """Make `count` lock-ups of symbols and fonts of one split from number `first` on, always the same."""
     with shown_progress() as progress:
         material = load_material(dataset, fonts, work, split, SYMBOLS[split], progress)
-    first = {"train": 0, "val": 10**8, "test": 2 * 10**8}[split]
+    first += {"train": 0, "val": 10**8, "test": 2 * 10**8}[split]
     for seed in range(first, first + count):
         random = np.random.default_rng(seed)
         lockup = make_lockup(material, random)

@@ -1,9 +1,14 @@
 """Merging the answers of a query's views, by hand."""
 
+from pathlib import Path
+
 import numpy as np
 
-from marklens.core.types import Candidate, ViewKind
+from marklens.assembly import open_engine
+from marklens.core.images import read_picture
+from marklens.core.types import Candidate, Filter, ViewKind
 from marklens.engine import best_pairs
+from marklens.settings import load_settings
 
 FULL, FIGURATIVE = ViewKind.FULL, ViewKind.FIGURATIVE
 
@@ -27,3 +32,16 @@ def test_places_that_were_not_filled_are_left_out() -> None:
 def test_equal_scores_stand_in_the_order_of_their_numbers() -> None:
     scores = np.array([[0.5, 0.5, 0.5]], np.float32)
     assert [found.number for found in best_pairs(scores, np.array([[72, 8, 40]]), (FULL,))] == [1, 5, 9]
+
+
+def test_a_picture_asked_for_again_costs_no_network(index: Path, marks: Path) -> None:
+    engine = open_engine(index, load_settings(search={"cache_mb": 8}))
+    picture = read_picture(marks / "mark0003.png")
+    first, again = engine.search(picture), engine.search(picture, top=3, wanted=Filter())
+    assert first.timings_ms["embed"] > 0 and again.timings_ms["embed"] == 0
+    assert [hit.mark.id for hit in again.hits] == [hit.mark.id for hit in first.hits[:3]]
+    assert [hit.score for hit in again.hits] == [hit.score for hit in first.hits[:3]]
+    other = engine.search(picture[:, ::-1])
+    assert other.timings_ms["embed"] > 0
+    forgetful = open_engine(index, load_settings(search={"cache_mb": 0}))
+    assert all(forgetful.search(picture).timings_ms["embed"] > 0 for _ in range(2))

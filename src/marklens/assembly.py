@@ -40,6 +40,8 @@ from marklens.retrieval.catalog import Catalog
 from marklens.retrieval.patch_store import PatchStore
 from marklens.retrieval.vector_store import open_store
 from marklens.settings import Settings
+from marklens.text.matcher import TextMatcher
+from marklens.text.text_index import TextIndex
 
 
 def view_options(settings: Settings) -> ViewOptions:
@@ -156,6 +158,7 @@ def open_engine(root: Path, settings: Settings) -> Engine:
         catalog,
         make_reranker(settings, kept if settings.search.rerank else None),
         asdict(manifest.recipe),
+        lambda: TextMatcher(TextIndex.load(folder.texts)),
         settings.search.depth,
         settings.search.cache_mb << 20,
     )

@@ -1,7 +1,8 @@
 """One query's whole way: picture → views → vectors → candidates → hits."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from hashlib import blake2b
 from typing import Any
 
@@ -18,6 +19,7 @@ from marklens.core.types import (
     Ids,
     LocalViews,
     Pixels,
+    Scores,
     Vectors,
     View,
     ViewKind,
@@ -27,7 +29,10 @@ from marklens.embeddings.view_describer import ViewDescriber
 from marklens.preprocessing.pipeline import ViewMaker
 from marklens.reranking.reranker import Ranked, Reason, Reranker
 from marklens.retrieval.catalog import Catalog
+from marklens.text.matcher import TextMatcher
 
+LEAST_TEXT = 0.4
+"""Texts scoring below this are unrelated: docs/benchmarks.md, names."""
 KIND_MASK = (1 << VIEW_BITS) - 1
 
 
@@ -83,6 +88,7 @@ class Engine:
         catalog: the marks.
         reranker: scores the candidates.
         recipe: how the vectors came about, for reports.
+        open_names: opens the texts of the marks; called at the first search by name.
         depth: how many candidates stage 1 brings.
         cache_bytes: for pictures asked for lately, so that asking again with another filter costs no network.
     """
@@ -96,11 +102,13 @@ class Engine:
         catalog: Catalog,
         reranker: Reranker,
         recipe: Mapping[str, Any],
+        open_names: Callable[[], TextMatcher],
         depth: int,
         cache_bytes: int = 0,
     ) -> None:
         self._maker, self._describer, self._reducer, self._reranker = maker, describer, reducer, reranker
         self.store, self.catalog, self.recipe, self.depth = store, catalog, recipe, depth
+        self._names = cache(open_names)
         self._described = ByteCache[Query](cache_bytes, lambda query: query.bytes)
 
     def search(
@@ -122,8 +130,10 @@ class Engine:
         watch.lap("recall")
         candidates = self.candidates(query.vectors, query.kinds, max(top, self.depth), wanted)
         watch.lap("retrieve")
-        ranked = self._reranker.rerank(query.local if rerank else None, candidates)
-        hits = self._hits(ranked[:top])
+        ranked = self._reranker.rerank(query.local if rerank else None, candidates)[:top]
+        hits = self._hits(
+            [(found.candidate.number, found.score, found.scores, found.candidate.views) for found in ranked]
+        )
         watch.lap("rerank")
         return SearchResult(hits, query.views, _milliseconds(watch))
 
@@ -158,6 +168,22 @@ class Engine:
         """Whether there is more than stage 1 to rank by."""
         return self._reranker.store is not None
 
+    def search_text(self, text: str, top: int = 10, wanted: Filter | None = None) -> SearchResult:
+        """Find the marks whose words look or sound most like these.
+
+        Args:
+            text: a name; one that says nothing, such as a lone dash, finds nothing.
+            top: how many hits; marks scoring below `LEAST_TEXT` are left out.
+            wanted: what every hit must satisfy.
+        """
+        watch = Stopwatch()
+        allowed = self.catalog.allowed(wanted or Filter())
+        found = self._names().candidates(text, top, allowed, LEAST_TEXT)
+        watch.lap("retrieve")
+        hits = self._hits([(number, score, Scores(text=score), ()) for number, score in found])
+        watch.lap("rerank")
+        return SearchResult(hits, (), _milliseconds(watch))
+
     def similar(self, number: int, depth: int) -> list[Candidate]:
         """Stage 1 for a mark of the index, by its stored vectors: no picture is read."""
         kinds = self.catalog.view_kinds([number])[number]
@@ -185,17 +211,13 @@ class Engine:
                 return found[:depth]
             k = min(len(self.store), 2 * k)  # many views of few marks took the places
 
-    def _hits(self, ranked: list[Ranked]) -> tuple[Hit, ...]:
-        marks = self.catalog.marks([found.candidate.number for found in ranked])
+    def _hits(self, found: Sequence[tuple[int, float, Scores, tuple[ViewKind, ...]]]) -> tuple[Hit, ...]:
+        """Marks by number with their score, that of every channel and the views that matched, best first."""
+        numbers = [number for number, *_ in found]
+        marks, readings = self.catalog.marks(numbers), self.catalog.readings(numbers)
         return tuple(
-            Hit(
-                rank=rank,
-                mark=marks[found.candidate.number],
-                score=found.score,
-                scores=found.scores,
-                views=found.candidate.views,
-            )
-            for rank, found in enumerate(ranked, start=1)
+            Hit(rank, marks[number], score, scores, views, readings.get(number))
+            for rank, (number, score, scores, views) in enumerate(found, start=1)
         )
 
 
@@ -229,6 +251,6 @@ def _fingerprint(picture: Pixels) -> tuple[bytes, tuple[int, ...]]:
 def _milliseconds(watch: Stopwatch) -> dict[str, float]:
     """By the stages that a search reports; a remembered picture took no time to prepare and embed."""
     spent = {stage: seconds * 1e3 for stage, seconds in watch.seconds.items()}
-    spent["preprocess"] = spent.pop("recall") + spent.get("preprocess", 0.0)
+    spent["preprocess"] = spent.pop("recall", 0.0) + spent.get("preprocess", 0.0)
     stages = {stage: spent.get(stage, 0.0) for stage in ("preprocess", "embed", "retrieve", "rerank")}
     return {**stages, "total": sum(stages.values())}

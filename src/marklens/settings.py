@@ -19,6 +19,7 @@ from pydantic_settings import (
 
 from marklens.core.errors import UsageError
 from marklens.preprocessing.text_detector import DetectorName
+from marklens.preprocessing.text_masker import Fill
 
 PREFIX = "MARKLENS_"
 
@@ -33,11 +34,13 @@ class ViewSettings(_Section):
     size: int = Field(224, ge=64, le=512, description="pixels of a view's side")
     margin: int = Field(0, ge=0, le=64, description="pixels left free around the mark")
     trim: bool = Field(True, description="cut off the empty border")
+    polarity: bool = Field(True, description="turn marks on dark grounds into light ones")
     figurative: bool = Field(True, description="add a view without text")
     min_figure: float = Field(0.08, ge=0, le=1, description="share of ink that must be left without text")
     detector: DetectorName = Field("ppocr", description="text detector")
     detector_side: int = Field(256, ge=64, le=1024, description="pixels at which text is looked for")
     confidence: float = Field(0.6, ge=0, le=1, description="from which text counts")
+    fill: Fill = Field("flat", description="what covers removed text")
     read: bool = Field(True, description="read the text of marks whose dataset gives none")
 
 
@@ -148,7 +151,10 @@ def load_settings(**flags: dict[str, Any]) -> Settings:
 
 
 def _refuse_unknown_variables() -> None:
-    """Pydantic passes over variables that name no setting; a misspelt one would be without effect."""
+    """Pydantic passes over variables that name no setting; a misspelt one would be without effect.
+
+    Names unlike any setting's are somebody else's, as MARKLENS_SERVICE_HOST is Kubernetes'.
+    """
     known = {"CONFIG"}
     for section, field in Settings.model_fields.items():
         keys = field.annotation.model_fields if field.annotation else ()
@@ -157,5 +163,5 @@ def _refuse_unknown_variables() -> None:
         given = name.upper().removeprefix(PREFIX)
         if name.upper().startswith(PREFIX) and given not in known:
             near = [f"{PREFIX}{key}" for key in get_close_matches(given, known)]
-            hint = f"did you mean {' or '.join(near)}?" if near else "unset it"
-            raise UsageError(f"there is no setting {name}: {hint}")
+            if near:
+                raise UsageError(f"there is no setting {name}: did you mean {' or '.join(near)}?")

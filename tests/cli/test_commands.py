@@ -47,7 +47,7 @@ def test_search_answers_the_contract(call: Call, index: Path, marks: Path) -> No
     assert [hit["rank"] for hit in answer["hits"]] == [1, 2, 3, 4]
     first = answer["hits"][0]
     assert set(first) == {
-        "rank", "id", "file", "score", "scores", "views", "text", "vienna_codes", "year",
+        "rank", "id", "file", "score", "scores", "views", "text", "read_text", "vienna_codes", "year",
     }  # fmt: skip
     assert set(first["scores"]) == {"global", "spatial", "text", "color"}
     assert (first["id"], first["file"]) == ("mark0003", "mark0003.png")

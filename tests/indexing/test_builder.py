@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import cv2
 import numpy as np
 import pytest
-from tests.small_index import Silent, build, draw_mark, draw_marks, quick_settings
+from tests.small_index import WORDS, Silent, build, draw_mark, draw_marks, quick_settings
 
 from marklens import assembly
 from marklens.core.errors import (
@@ -70,6 +70,19 @@ def test_marks_with_words_have_two_views_and_a_stored_mask(index: Path) -> None:
         two = [number for number, views in kinds.items() if len(views) == 2]
         assert set(two) >= {0, 3, 6}  # every third mark has a word under it
         assert all((catalog.mask(number) is not None) == (number in two) for number in kinds)
+
+
+def test_words_are_read_where_the_dataset_gives_none(index: Path, marks: Path, tmp_path: Path) -> None:
+    engine = assembly.open_engine(index, quick_settings())
+    read = {reading.text for reading in engine.catalog.readings(range(30)).values()}
+    assert read & set(WORDS)
+    lines = [json.dumps({"file": str(path), "text": "known"}) for path in sorted(marks.glob("*.png"))[:6]]
+    (tmp_path / "marks.jsonl").write_text("\n".join(lines))
+    build(tmp_path / "named", tmp_path / "marks.jsonl")
+    named = assembly.open_engine(tmp_path / "named", quick_settings())
+    assert named.catalog.counts().marks == 6 and not named.catalog.readings(range(6))
+    hit = engine.search(read_picture(marks / "mark0000.png")).hits[0]
+    assert hit.mark.text is None and hit.words == "ACME"
 
 
 def test_the_reduction_and_the_vectors_fit_the_chunks(index: Path) -> None:

@@ -11,6 +11,7 @@ from marklens.preprocessing.image_normalizer import (
     fit_square,
     ink_box,
     patch_ink,
+    turn_light,
 )
 
 
@@ -131,3 +132,18 @@ def test_strips_of_one_pixel_survive() -> None:
         ground = find_ground(picture)
         top, bottom, left, right = ink_box(find_ink(picture, ground)) or (0, 0, 0, 0)
         assert fit_square(picture[top:bottom, left:right], ground, 224, 0).shape == (224, 224, 3)
+
+
+def test_dark_grounds_turn_light_and_hues_stay() -> None:
+    picture = np.zeros((40, 40, 3), np.uint8)
+    picture[10:20, 10:20], picture[20:30, 20:30] = (255, 255, 255), (255, 0, 0)
+    light, ground = turn_light(picture, find_ground(picture))
+    assert ground.color.tolist() == [255, 255, 255] == light[0, 0].tolist()
+    assert light[15, 15].tolist() == [0, 0, 0] and light[25, 25].tolist() == [255, 0, 0]
+    navy = np.full((40, 40, 3), (20, 30, 60), np.uint8)
+    navy[10:30, 10:30] = 250
+    assert turn_light(navy, find_ground(navy))[1].color.tolist() == [195, 205, 235]
+    for color in ((255, 255, 255), (200, 16, 46), (128, 128, 128)):
+        kept = np.full((40, 40, 3), color, np.uint8)
+        kept[10:30, 10:30] = 5
+        assert turn_light(kept, find_ground(kept))[0] is kept

@@ -2,10 +2,11 @@
 
 import cv2
 import numpy as np
+import pytest
 
 from marklens.core.types import Pixels, TextRegion
 from marklens.preprocessing.image_normalizer import find_ground
-from marklens.preprocessing.text_masker import SOFT_EDGE, is_line, remove_text, text_mask
+from marklens.preprocessing.text_masker import SOFT_EDGE, Fill, is_line, remove_text, text_mask
 
 
 def box(left: int, top: int, right: int, bottom: int) -> TextRegion:
@@ -83,3 +84,16 @@ def test_the_picture_given_stays_as_it_is() -> None:
     before = picture.copy()
     remove_text(picture, text_mask((100, 200), [box(*TEXT)]), find_ground(picture))
     np.testing.assert_array_equal(picture, before)
+
+
+@pytest.mark.parametrize("fill", ["flat", "telea", "navier-stokes"])
+def test_every_fill_takes_the_text_and_leaves_the_rest(fill: Fill) -> None:
+    picture = np.full((60, 160, 3), 255, np.uint8)
+    cv2.circle(picture, (25, 30), 20, (200, 30, 30), -1)
+    without = picture.copy()
+    cv2.putText(picture, "Acme", (60, 40), cv2.FONT_HERSHEY_SIMPLEX, 1, (0, 0, 0), 2)
+    mask = np.zeros((60, 160), np.bool_)
+    mask[10:50, 55:150] = True
+    filled = remove_text(picture, mask, find_ground(picture), fill)
+    assert np.abs(filled.astype(int) - without).max() < 30
+    assert np.array_equal(filled[~mask], picture[~mask])

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from marklens import __version__
-from marklens.cli import dataset, demo, evaluate, export, index, search
+from marklens.cli import dataset, demo, evaluate, export, index, search, search_text
 from marklens.cli.logs import configure_logs
 from marklens.core.errors import MarklensError
 
@@ -28,6 +28,7 @@ app = typer.Typer(
 app.add_typer(dataset.app, name="dataset")
 app.add_typer(index.app, name="index")
 app.command("search")(search.search)
+app.command("search-text")(search_text.search_text)
 app.command("evaluate")(evaluate.evaluate)
 app.command("export")(export.export)
 app.command("demo")(demo.demo)

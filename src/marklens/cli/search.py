@@ -67,7 +67,7 @@ def search(
     if as_json:
         print_json(to_document(image, result, wanted, timings))
     else:
-        _print_table(result.hits, timings, html)
+        print_hits(result.hits, timings, html)
 
 
 def to_document(
@@ -82,12 +82,13 @@ def to_document(
             "years": list(wanted.years) if wanted.years else None,
             "attributes": dict(wanted.attributes),
         },
-        "hits": [_hit(hit) for hit in result.hits],
+        "hits": [hit_document(hit) for hit in result.hits],
         "timings_ms": {stage: round(value, 3) for stage, value in timings.items()},
     }
 
 
-def _hit(hit: "Hit") -> dict[str, Any]:
+def hit_document(hit: "Hit") -> dict[str, Any]:
+    """One hit in the documents of the search commands."""
     scores = {name.rstrip("_"): value for name, value in asdict(hit.scores).items()}
     return {
         "rank": hit.rank,
@@ -97,6 +98,7 @@ def _hit(hit: "Hit") -> dict[str, Any]:
         "scores": scores,
         "views": [view.label for view in hit.views],
         "text": hit.mark.text,
+        "read_text": None if hit.reading is None else asdict(hit.reading),
         "vienna_codes": list(hit.mark.vienna_codes),
         "year": hit.mark.year,
     }
@@ -114,13 +116,14 @@ def hits_table(hits: tuple["Hit", ...], title: str) -> "Table":
         table.add_column(heading, overflow="fold")
     for hit in hits:
         mark = hit.mark
-        cells = (mark.file, mark.text or "–", str(mark.year or "–"), " ".join(mark.vienna_codes) or "–")
-        views = f"{hit.views[0].label} ↔ {hit.views[1].label}"
+        cells = (mark.file, hit.words or "–", str(mark.year or "–"), " ".join(mark.vienna_codes) or "–")
+        views = " ↔ ".join(view.label for view in hit.views) or "text"
         table.add_row(str(hit.rank), f"{hit.score:.3f}", *map(escape, cells), views)
     return table
 
 
-def _print_table(hits: tuple["Hit", ...], timings: dict[str, float], html: Path | None) -> None:
+def print_hits(hits: tuple["Hit", ...], timings: dict[str, float], html: Path | None) -> None:
+    """The table, and how long it took."""
     from rich.console import Console
 
     console = Console()

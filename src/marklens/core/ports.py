@@ -21,7 +21,10 @@ from marklens.core.types import (
 class Dataset(Protocol):
     """Where marks come from, in an order that is the same every time."""
 
-    root: Path
+    @property
+    def root(self) -> Path:
+        """Where it lies."""
+        ...
 
     def count(self) -> int:
         """How many marks there are, at least roughly: for progress and disk-space estimates."""

@@ -246,11 +246,19 @@ class Hit:
         mark: what was found.
         score: 0..1, higher is more similar.
         scores: the score of every channel.
-        views: the view of the query and the view of the mark that matched best.
+        views: the view of the query and the view of the mark that matched best; none where no pictures were
+            compared.
+        reading: words read off the mark's picture, where its dataset gives no text.
     """
 
     rank: int
     mark: Mark
     score: float
     scores: Scores
-    views: tuple[ViewKind, ViewKind]
+    views: tuple[ViewKind, ...]
+    reading: ReadText | None = None
+
+    @property
+    def words(self) -> str | None:
+        """The text of the mark, else what was read off its picture."""
+        return self.mark.text or (self.reading.text if self.reading else None)

@@ -20,6 +20,8 @@ from marklens.reranking.color import COLORS
 from marklens.retrieval.catalog import Catalog, Entry
 from marklens.retrieval.patch_store import Part, write_patch_store
 from marklens.retrieval.vector_store import create_store
+from marklens.text.extractor import mark_text
+from marklens.text.index_builder import build_index as build_text_index
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,11 @@ def derive(
     progress.start("catalog", chunks)
     Catalog.create(folder.catalog, entries(_load(paths, progress), first=0))
     seconds["catalog"] = perf_counter() - started
+
+    started = perf_counter()
+    progress.start("texts", chunks)
+    build_text_index(texts(_load(paths, progress), first=0)).save(folder.texts)
+    seconds["texts"] = perf_counter() - started
     return Derived(views, seconds)
 
 
@@ -105,6 +112,17 @@ def entries(chunks: Iterable[Chunk], first: int) -> Iterator[Entry]:
             yield Entry(
                 number, mark, chunk.views_of(position), chunk.masks[position], chunk.readings[position]
             )
+            number += 1
+
+
+def texts(chunks: Iterable[Chunk], first: int) -> Iterator[tuple[int, str]]:
+    """What the marks of these chunks say, by number from `first` on: their text, else what was read."""
+    number = first
+    for chunk in chunks:
+        for mark, reading in zip(chunk.marks, chunk.readings, strict=True):
+            said = mark_text(mark.text, [reading] if reading else [])
+            if said is not None:
+                yield number, said.text
             number += 1
 
 

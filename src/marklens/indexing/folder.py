@@ -45,6 +45,11 @@ class IndexFolder:
         return self.root / "local" / "patches.safetensors"
 
     @property
+    def texts(self) -> Path:
+        """The texts of the marks with their sounds."""
+        return self.root / "texts.safetensors"
+
+    @property
     def errors(self) -> Path:
         """What could not be used, one JSON document a line."""
         return self.root / "errors.jsonl"
@@ -57,7 +62,7 @@ class IndexFolder:
     @property
     def derived(self) -> tuple[Path, ...]:
         """What is made from the chunks, and can be made again; every index has these."""
-        return self.pca, self.vectors, self.catalog
+        return self.pca, self.vectors, self.catalog, self.texts
 
     def chunk(self, number: int) -> Path:
         """One finished piece of the build."""

@@ -26,7 +26,7 @@ class Card:
     title: str
     origin: str
     channels: tuple[tuple[str, float], ...]
-    views: tuple[str, str]
+    views: tuple[str, ...]
     right: bool | None = None
 
 
@@ -35,10 +35,10 @@ def make_card(hit: Hit, right: bool | None = None) -> Card:
     return Card(
         hit=hit,
         picture=data_uri(hit.mark.path),
-        title=hit.mark.text or hit.mark.id,
+        title=hit.words or hit.mark.id,
         origin=origin(hit.mark),
         channels=channels(hit.scores),
-        views=(hit.views[0].label, hit.views[1].label),
+        views=tuple(view.label for view in hit.views),
         right=right,
     )
 

@@ -14,6 +14,8 @@ PALE_TOLERANCE = 8
 """Used instead where nothing passes the other: a pale mark on white is still a mark."""
 GROUND_SHARE = 0.6
 """Share of border pixels that must agree for the border to be a ground colour."""
+DARK_LIGHTNESS = 64
+"""HSL lightness (0..255) below which a ground is dark: black, navy, bottle green, but not red."""
 SPECK_AREA = 4
 """Pixels up to which a lone spot is dirt or compression noise, not part of the mark."""
 PATCH_INK_SHARE = 0.02
@@ -45,6 +47,23 @@ def find_ground(picture: Pixels) -> Ground:
     uniform = find_ink(border[None], Ground(color, True)).mean() <= 1 - GROUND_SHARE
     ground = Ground(color, bool(uniform))
     return ground if find_ink(picture, ground).any() else replace(ground, tolerance=PALE_TOLERANCE)
+
+
+def turn_light(picture: Pixels, ground: Ground) -> tuple[Pixels, Ground]:
+    """Turn a mark on a dark ground into its twin on a light one; others stay as they are.
+
+    The lightness of HSL is inverted, hue and chroma stay: white on black becomes black on white, red stays
+    red. As (max + min) / 2 is the lightness, adding 255 − max − min to every channel does it.
+    """
+    if not ground.uniform or int(ground.color.max()) + int(ground.color.min()) >= 2 * DARK_LIGHTNESS:
+        return picture, ground
+    return _inverted(picture), replace(ground, color=_inverted(ground.color[None, None])[0, 0])
+
+
+def _inverted(picture: Pixels) -> Pixels:
+    red, green, blue = cv2.split(picture.astype(np.int16))
+    shift = 255 - cv2.max(cv2.max(red, green), blue) - cv2.min(cv2.min(red, green), blue)
+    return np.asarray(cv2.merge([red + shift, green + shift, blue + shift]), np.uint8)
 
 
 def find_ink(picture: Pixels, ground: Ground) -> Bools:

@@ -21,6 +21,8 @@ OUTPUT_STRIDE = 2
 """Pixels of the input that one probability stands for, along each side."""
 AGREEMENT = 0.75
 """Share of a connected piece of ink that must be letters (or not) for all of it to count so."""
+SURE = 0.8
+"""Mean probability from which a spot inside a figure is letters all the same."""
 LONE_SHARE = 0.45
 """Height of a lone piece of ink, over the picture's longer side, from which it is the symbol."""
 
@@ -90,13 +92,24 @@ def settle_pieces(ink: Bools, probabilities: npt.NDArray[np.float32], confidence
     shares = np.bincount(labels.ravel(), likely.ravel(), minlength=count) / sizes
     shares[0] = 0  # the ground
     letters = shares >= AGREEMENT
-    mixed = (shares > 1 - AGREEMENT) & ~letters
-    mask = letters[labels] | (mixed[labels] & likely)
-    if letters.sum() == 1 and not (mixed[labels] & likely).any():
+    sure = _sure_spots(likely & ink & ~letters[labels], probabilities)
+    mask = letters[labels] | sure
+    if letters.sum() == 1 and not sure.any():
         height = boxes[np.flatnonzero(letters)[0], cv2.CC_STAT_HEIGHT]
         if height >= LONE_SHARE * max(ink.shape):
             return np.zeros_like(ink)
     return np.asarray(mask, np.bool_)
+
+
+def _sure_spots(likely: Bools, probabilities: npt.NDArray[np.float32]) -> Bools:
+    """Of the likely pixels inside figures, those whose whole spot is sure to be letters: words on a badge."""
+    count, labels = cv2.connectedComponents(likely.view(np.uint8), connectivity=8)
+    flat = labels.ravel()
+    sizes = np.maximum(np.bincount(flat, minlength=count), 1)
+    means = np.bincount(flat, probabilities.ravel(), minlength=count) / sizes
+    sure = (means >= SURE) & (sizes > SPECK_AREA)
+    sure[0] = False
+    return np.asarray(sure[labels], np.bool_)
 
 
 def find_lines(mask: Bools, probabilities: npt.NDArray[np.float32]) -> tuple[TextRegion, ...]:

@@ -17,8 +17,9 @@ from marklens.preprocessing.image_normalizer import (
     fit_square,
     ink_box,
     patch_ink,
+    turn_light,
 )
-from marklens.preprocessing.text_masker import grow, is_line, remove_text, text_mask
+from marklens.preprocessing.text_masker import Fill, grow, is_line, remove_text, text_mask
 
 PREPROCESSING_VERSION = 4
 """Raise it whenever the same picture and options would give other pixels."""
@@ -34,21 +35,25 @@ class ViewOptions:
         size: pixels of a view's side, what the network sees.
         margin: pixels left free around the mark inside a view.
         trim: whether the empty border is cut off.
+        polarity: whether marks on dark grounds are turned into their twins on light ones.
         figurative: whether marks with text also get a view without it.
         min_figure: share (0..1) of the ink that must be left without the text; below, the mark is nothing but
             text and keeps only its full view.
         detector, detector_side, confidence: the text detector and its arguments.
+        fill: what covers removed text, see `text_masker.remove_text`.
         read: whether the text of marks is read whose dataset gives none.
     """
 
     size: int = 224
     margin: int = 0
     trim: bool = True
+    polarity: bool = True
     figurative: bool = True
     min_figure: float = 0.08
     detector: str = "ppocr"
     detector_side: int = 256
     confidence: float = 0.6
+    fill: Fill = "flat"
     read: bool = True
 
     def record(self) -> dict[str, object]:
@@ -107,7 +112,7 @@ class ViewMaker:
         small = shrink(full, MASKING_SIDE)
         found = self.find_text(small, ground)
         watch.lap("detect")
-        figure = None if found.mask is None else remove_text(small, found.mask, ground)
+        figure = None if found.mask is None else remove_text(small, found.mask, ground, self.options.fill)
         watch.lap("mask")
         text = self._read(full, small, found) if read else None
         watch.lap("read")
@@ -131,14 +136,15 @@ class ViewMaker:
             raise PictureError(
                 "changed", f"its text mask was made at {mask.shape}, the picture now gives {small.shape[:2]}"
             )
-        return view, self._figurative(remove_text(small, mask, ground), ground)
+        return view, self._figurative(remove_text(small, mask, ground, self.options.fill), ground)
 
     def _full(self, picture: Pixels) -> tuple[Pixels, Ground]:
         ground = find_ground(picture)
         box = ink_box(find_ink(picture, ground))
         if box is None:
             raise PictureError("blank", "one flat colour, there is no mark on it")
-        return self._trimmed(picture, ground, box), ground
+        trimmed = self._trimmed(picture, ground, box)
+        return turn_light(trimmed, ground) if self.options.polarity else (trimmed, ground)
 
     def _figurative(self, figure: Pixels, ground: Ground) -> View:
         # the ground of the whole picture: the border of a trimmed one shows the mark itself

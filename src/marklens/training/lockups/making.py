@@ -194,8 +194,10 @@ def _pick(items: Sequence[T], random: np.random.Generator) -> T:
 def _beside(draft: _Draft) -> Sheet:
     """The name to the right or left of the symbol."""
     symbol, random = draft.symbol.cover.shape, draft.random
-    block = draft.block(round(symbol[0] * random.uniform(0.15, 0.7)))
-    gap = round(SYMBOL_SIDE * random.uniform(0.05, 0.35))
+    block = draft.block(
+        round(symbol[0] * random.choice([random.uniform(0.15, 0.6), random.uniform(0.5, 1.2)]))
+    )
+    gap = round(block.shape[0] * random.uniform(0.1, 0.5)) + 4
     height, width = max(symbol[0], block.shape[0]), symbol[1] + gap + block.shape[1]
     sheet = Sheet(height + 20, width + 20, draft.ground)
     right = random.random() < 0.8
@@ -212,7 +214,7 @@ def _beside(draft: _Draft) -> Sheet:
 def _above_or_below(draft: _Draft) -> Sheet:
     """The name above or below the symbol, centred."""
     symbol, random = draft.symbol.cover.shape, draft.random
-    block = draft.block(round(symbol[0] * random.uniform(0.1, 0.45)) + 8)
+    block = draft.block(round(symbol[0] * random.uniform(0.1, 0.8)) + 8)
     gap = round(SYMBOL_SIDE * random.uniform(0.05, 0.25))
     height, width = symbol[0] + gap + block.shape[0], max(symbol[1], block.shape[1])
     sheet = Sheet(height + 20, width + 20, draft.ground)
@@ -223,6 +225,31 @@ def _above_or_below(draft: _Draft) -> Sheet:
     )  # fmt: skip
     at = 10 + symbol[0] + gap if below else 10, 10 + (width - block.shape[1]) // 2
     sheet.place_text(draft.ink, block, at)
+    return sheet
+
+
+def _in_line(draft: _Draft) -> Sheet:
+    """The symbol in the line between two words, as high as the letters or little higher."""
+    random = draft.random
+    first, last = draft.line(90, 1), draft.line(90, 1)
+    height = round(90 * random.uniform(0.8, 1.5))
+    scale = height / draft.symbol.cover.shape[0]
+    size = (max(8, round(draft.symbol.cover.shape[1] * scale)), height)
+    symbol = _Symbol(
+        np.asarray(cv2.resize(draft.symbol.colors, size, interpolation=cv2.INTER_AREA), np.float32),
+        np.asarray(cv2.resize(draft.symbol.cover, size, interpolation=cv2.INTER_AREA), np.float32),
+    )
+    gap = round(90 * random.uniform(0.08, 0.5))
+    parts = [(first, True), (symbol.cover, False), (last, True)]
+    sheet = Sheet(height + 120, sum(cover.shape[1] for cover, _ in parts) + 2 * gap + 40, draft.ground)
+    left = 20
+    for cover, is_text in parts:
+        at = (sheet.height - cover.shape[0]) // 2, left
+        if is_text:
+            sheet.place_text(draft.ink, cover, at)
+        else:
+            sheet.place_figure(symbol.colors, cover, at)
+        left += cover.shape[1] + gap
     return sheet
 
 
@@ -367,8 +394,9 @@ def _in_ink(symbol: _Symbol, ink: Color) -> _Symbol:
 
 
 LAYOUTS: dict[str, tuple[float, Callable[[_Draft], Sheet]]] = {
-    "beside": (0.22, _beside),
-    "above or below": (0.18, _above_or_below),
+    "beside": (0.24, _beside),
+    "above or below": (0.16, _above_or_below),
+    "in line": (0.06, _in_line),
     "on a panel": (0.1, _on_panel),
     "across": (0.07, _across),
     "around": (0.09, _around),

@@ -46,7 +46,7 @@ class Sheet:
     """
 
     def __init__(self, height: int, width: int, ground: Color) -> None:
-        self.ground = ground
+        self.height, self.ground = height, ground
         self._full = np.empty((height, width, 3), np.float32)
         self._full[:] = ground
         self._bare = self._full.copy()

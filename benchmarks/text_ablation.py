@@ -1,0 +1,177 @@
+"""What text removal does to the search: full view only, view without text only, both; by detector and fill.
+
+    python -m benchmarks.text_ablation --dataset logos --work build/ablation --split val
+
+Two questions are asked of one gallery: a brand drawn by another hand, and the bare symbol of a lock-up (real
+lock-ups of the icon packs, `training.lockups.real`). Every case is one index; the bundled reduction is used
+for all, so that nothing but the views differs.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from benchmarks.reporting import report
+from marklens import assembly
+from marklens.cli.logs import configure_logs
+from marklens.cli.progress import shown_progress
+from marklens.core.artifacts import read_json
+from marklens.core.resources import graceful_stop
+from marklens.core.types import Fault, Mark, Vectors, ViewKind
+from marklens.datasets.icons.brand_split import SPLITS, Split
+from marklens.datasets.opening import open_dataset
+from marklens.embeddings.pca_reducer import PcaReducer
+from marklens.evaluation.metrics import average_precision, first_is_relevant, recall_at
+from marklens.indexing.chunks import load_chunk
+from marklens.indexing.folder import IndexFolder, load_complete
+from marklens.settings import load_settings
+from marklens.training.lockups.real import find_pairs
+
+CASES = ("ppocr:256:0.6:flat", "tesseract:512:0.5:flat", "lettering:256:0.5:flat", "lettering:256:0.5:telea",
+         "lettering:256:0.5:navier-stokes")  # fmt: skip
+MODES = ("raw", "masked only", "both")
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A dataset of some marks of another."""
+
+    root: Path
+    chosen: tuple[Mark, ...]
+
+    def count(self) -> int:
+        """How many marks."""
+        return len(self.chosen)
+
+    def marks(self, on_fault: Callable[[Fault], None]) -> Iterator[Mark]:
+        """All of them."""
+        yield from self.chosen
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What shall be found.
+
+    Attributes:
+        query: a mark's place in the gallery.
+        relevant: places of the right answers.
+    """
+
+    query: int
+    relevant: tuple[int, ...]
+
+
+def main(
+    dataset: Annotated[Path, typer.Option(help="What import-icons wrote.")],
+    work: Annotated[Path, typer.Option(help="Where the indexes go.")],
+    split: Annotated[str, typer.Option(help="Brands to ask for: val or test.")] = "val",
+    gallery: Annotated[int, typer.Option(help="Marks in all.")] = 8000,
+    case: Annotated[
+        list[str] | None, typer.Option(help="detector:side:confidence:fill; all without it.")
+    ] = None,
+    json: Annotated[Path | None, typer.Option(help="Also write the rows as JSON.")] = None,
+) -> None:
+    """Build what is missing and measure."""
+    configure_logs(verbose=False, as_json=False)
+    chosen = next(name for name in SPLITS if name == split)
+    marks = choose(dataset, chosen, gallery)
+    files = [mark.path.name for mark in marks]
+    asked = {"brands": ask_brands(dataset, chosen, files), "lock-ups": _lockups(chosen, files)}
+    rows = []
+    for name in case or CASES:
+        index = work / f"{split}-{name.replace(':', '-')}"
+        share = _build(index, Chosen(dataset, tuple(marks)), name)
+        views = _load(index, files)
+        for mode in MODES if name == (case or CASES)[0] else MODES[1:]:
+            row = {"case": "" if mode == "raw" else name, "views": mode, "without text": share}
+            for question, questions in asked.items():
+                row |= {
+                    f"{question} {metric}": value for metric, value in measure(views, questions, mode).items()
+                }
+            rows.append(row)
+    sizes = ", ".join(f"{len(questions):,} of {name}" for name, questions in asked.items())
+    report(f"Views on {split}, {len(marks):,} marks, queries: {sizes}", rows, json)
+
+
+def choose(dataset: Path, split: Split, count: int) -> list[Mark]:
+    """Every mark that is asked for or ought to be found, and others up to `count`, in the dataset's order."""
+    marks = list(open_dataset(dataset).marks(lambda fault: None))
+    named = {file for group in read_json(dataset / f"groups_{split}.json").values() for file in group}
+    for pair in find_pairs((mark.path.name for mark in marks), split):
+        named |= {pair.lockup, pair.symbol}
+    free = [place for place, mark in enumerate(marks) if mark.path.name not in named]
+    others = set(np.random.default_rng(0).permutation(free)[: max(0, count - len(named))].tolist())
+    return [mark for place, mark in enumerate(marks) if mark.path.name in named or place in others]
+
+
+def _build(index: Path, marks: Chosen, case: str) -> float:
+    """Build one index; the share of marks that have a view without text."""
+    detector, side, confidence, fill = case.split(":")
+    views = {
+        "detector": detector, "detector_side": int(side), "confidence": float(confidence), "fill": fill,
+        "read": False,
+    }  # fmt: skip
+    settings = load_settings(views=views, pca={"own_from": 10**9})
+    with shown_progress() as progress, graceful_stop() as stop:
+        assembly.build(index, marks, settings, None, progress, stop)
+    by_kind = assembly.open_engine(index, settings).catalog.counts().views_by_kind
+    return by_kind.get(ViewKind.FIGURATIVE, 0) / by_kind[ViewKind.FULL]
+
+
+def _load(index: Path, files: Sequence[str]) -> tuple[Vectors, Vectors]:
+    """Full views and views without text, (n, dims) twice, in order; full again where it is alone."""
+    folder = IndexFolder(index)
+    reducer = PcaReducer.load(folder.pca)
+    place = {file: number for number, file in enumerate(files)}
+    full = np.zeros((len(files), reducer.dims), np.float32)
+    figurative = np.zeros_like(full)
+    for path in folder.chunks(load_complete(folder).chunks):
+        chunk = load_chunk(path)
+        vectors = reducer.reduce(chunk.vectors.astype(np.float32))
+        rows = np.array([place[mark.path.name] for mark in chunk.marks])[chunk.owners]
+        is_full = chunk.kinds == int(ViewKind.FULL)
+        full[rows[is_full]] = vectors[is_full]
+        figurative[rows[is_full]] = vectors[is_full]
+        figurative[rows[~is_full]] = vectors[~is_full]
+    return full, figurative
+
+
+def measure(views: tuple[Vectors, Vectors], questions: Sequence[Question], mode: str) -> dict[str, float]:
+    full, figurative = views
+    kinds = {"raw": [full], "masked only": [figurative], "both": [full, figurative]}[mode]
+    rows = []
+    for question in questions:
+        scores = np.max([kind @ other[question.query] for kind in kinds for other in kinds], axis=0)
+        scores[question.query] = -np.inf
+        ranks = np.sort([np.count_nonzero(scores >= scores[answer]) for answer in question.relevant])
+        relevant = len(ranks)
+        rows.append(
+            (average_precision(ranks, relevant), first_is_relevant(ranks), recall_at(ranks, relevant, 100))
+        )
+    return dict(zip(("mAP@100", "R@1", "R@100"), np.mean(rows, axis=0).tolist(), strict=True))
+
+
+def ask_brands(dataset: Path, split: Split, files: Sequence[str]) -> list[Question]:
+    place = {file: number for number, file in enumerate(files)}
+    questions = []
+    for group in read_json(dataset / f"groups_{split}.json").values():
+        members = [place[file] for file in group if file in place]
+        questions += [
+            Question(member, tuple(other for other in members if other != member))
+            for member in members
+            if len(members) > 1
+        ]
+    return questions
+
+
+def _lockups(split: Split, files: Sequence[str]) -> list[Question]:
+    place = {file: number for number, file in enumerate(files)}
+    return [Question(place[pair.lockup], (place[pair.symbol],)) for pair in find_pairs(files, split)]
+
+
+if __name__ == "__main__":
+    typer.run(main)

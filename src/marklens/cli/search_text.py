@@ -1,0 +1,62 @@
+"""`marklens search-text`: which marks are called like this?"""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from marklens.cli.options import IndexOption, JsonOption, make_filter, print_json
+from marklens.cli.search import hit_document, print_hits
+from marklens.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from marklens.core.types import Filter
+    from marklens.engine import SearchResult
+
+
+def search_text(
+    text: Annotated[str, typer.Argument(help="The name to search for.", show_default=False)],
+    index: IndexOption,
+    top: Annotated[int, typer.Option(min=1, help="How many hits.")] = 10,
+    vienna: Annotated[
+        list[str] | None,
+        typer.Option(help="Only marks with this Vienna code or its beginning (26, 26.04); repeat for 'or'."),
+    ] = None,
+    years: Annotated[str | None, typer.Option(help="Only marks of these years: 2001 or 1998-2005.")] = None,
+    where: Annotated[
+        list[str] | None, typer.Option(help="Only marks with this attribute: name=value; repeat for 'and'.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Find the marks whose words look or sound most like a name.
+
+    Sounds are compared in five languages, letters beside them; legal forms, accents, case and the order of
+    words count little, and a name inside a longer one is found. Marks whose dataset gives no text are found
+    by the words read off their pictures.
+
+    Example: marklens search-text "Kwik Kopy" --index my-index
+    """
+    from marklens.assembly import open_engine
+    from marklens.settings import load_settings
+    from marklens.text.normalizer import words_of
+
+    wanted = make_filter(vienna or (), years, where or ())
+    if not words_of(text):
+        raise UsageError("the text says nothing: give a name with letters or digits")
+    result = open_engine(index, load_settings()).search_text(text, top, wanted)
+    if as_json:
+        print_json(_document(text, result, wanted))
+    else:
+        print_hits(result.hits, dict(result.timings_ms), None)
+
+
+def _document(text: str, result: "SearchResult", wanted: "Filter") -> dict[str, Any]:
+    return {
+        "query": {
+            "text": text,
+            "vienna": list(wanted.vienna),
+            "years": list(wanted.years) if wanted.years else None,
+            "attributes": dict(wanted.attributes),
+        },
+        "hits": [hit_document(hit) for hit in result.hits],
+        "timings_ms": {stage: round(value, 3) for stage, value in result.timings_ms.items()},
+    }

@@ -1,0 +1,95 @@
+"""Searching an index by name: what the dataset says, what was read, and what happened to the marks since."""
+
+import json
+from pathlib import Path
+
+import pytest
+from tests.small_index import Silent, build, draw_marks, quick_settings
+
+from marklens import assembly
+from marklens.cli.main import run
+from marklens.core.resources import StopFlag
+from marklens.core.types import Filter
+from marklens.datasets.opening import open_dataset
+from marklens.engine import Engine
+from marklens.indexing.folder import IndexFolder
+from marklens.indexing.maintenance import compact, remove_marks
+
+NAMES = ("Kwik Kopy", "Nordlicht GmbH", "Café Olé", None, "Олимп", "—", "Sunrise Foods")
+
+
+def name_marks(folder: Path, names: tuple[str | None, ...] = NAMES, first: int = 0) -> Path:
+    draw_marks(folder / "pictures", len(names), first)
+    rows = [
+        {"file": f"pictures/mark{first + n:04d}.png", "text": name, "year": 1990 + n}
+        for n, name in enumerate(names)
+    ]
+    path = folder / "marks.jsonl"
+    path.write_text("\n".join(json.dumps(row) for row in rows))
+    return path
+
+
+@pytest.fixture
+def named(tmp_path: Path) -> Path:
+    build(tmp_path / "index", name_marks(tmp_path / "first"))
+    return tmp_path / "index"
+
+
+def opened(index: Path) -> Engine:
+    return assembly.open_engine(index, quick_settings())
+
+
+def ids(engine: Engine, text: str, **filter: object) -> list[str]:
+    return [hit.mark.id for hit in engine.search_text(text, 3, Filter(**filter)).hits]  # type: ignore[arg-type]
+
+
+def test_names_are_found_by_sound_part_and_script(named: Path) -> None:
+    engine = opened(named)
+    assert ids(engine, "Quick Copy")[:1] == ["mark0000"]
+    assert ids(engine, "NORDLICHT")[:1] == ["mark0001"]
+    assert ids(engine, "cafe ole ltd")[:1] == ["mark0002"]
+    assert ids(engine, "Olimp")[:1] == ["mark0004"]
+    assert ids(engine, "sunrise")[:1] == ["mark0006"]
+    assert ids(engine, "Zzyxq") == []
+    hit = engine.search_text("Nordlicht").hits[0]
+    assert hit.score == hit.scores.text and hit.scores.global_ is None and hit.views == ()
+    assert hit.score > 0.8
+
+
+def test_what_was_read_is_found_where_the_dataset_says_nothing(named: Path) -> None:
+    engine = opened(named)
+    (hit,) = engine.search_text("Kiwi", 1).hits
+    assert hit.mark.id == "mark0003" and hit.mark.text is None and hit.words == "Kiwi"
+
+
+def test_filters_hold_for_names_too(named: Path) -> None:
+    assert ids(opened(named), "Nordlicht", years=(1990, 1990)) == []
+    assert ids(opened(named), "Nordlicht", years=(1991, 1991)) == ["mark0001"]
+
+
+def test_names_come_and_go_with_their_marks(named: Path, tmp_path: Path) -> None:
+    more = open_dataset(name_marks(tmp_path / "more", ("Zephyr", "Nordlicht"), first=20))
+    assembly.add(named, more, quick_settings(), Silent(), StopFlag())
+    assert ids(opened(named), "zefir") == ["mark0020"]
+    assert set(ids(opened(named), "Nordlicht")) == {"mark0001", "mark0021"}
+    remove_marks(IndexFolder(named), ["mark0001"])
+    assert ids(opened(named), "Nordlicht") == ["mark0021"]
+    compact(IndexFolder(named), 1, Silent())
+    assert ids(opened(named), "Nordlicht") == ["mark0021"] and ids(opened(named), "zefir") == ["mark0020"]
+
+
+def test_an_index_without_any_words_answers_nothing(tmp_path: Path) -> None:
+    build(tmp_path / "index", name_marks(tmp_path / "first", ("—", "?")))
+    assert ids(opened(tmp_path / "index"), "anything") == []
+
+
+def test_the_command(named: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["search-text", "Quick Copy", "--index", str(named), "--top", "2", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["query"]["text"] == "Quick Copy"
+    first = document["hits"][0]
+    assert first["text"] == "Kwik Kopy" and first["scores"]["text"] == first["score"] and first["views"] == []
+    assert run(["search-text", "Kiwi", "--index", str(named)]) == 0
+    assert "Kiwi" in capsys.readouterr().out
+    assert run(["search-text", " - ", "--index", str(named)]) == 2
+    assert "says nothing" in capsys.readouterr().err

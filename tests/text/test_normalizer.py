@@ -1,0 +1,95 @@
+"""Case, accents, punctuation, scripts and legal forms do not count."""
+
+import unicodedata
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from marklens.text.normalizer import MOST_LETTERS, MOST_WORDS, words_of
+
+
+def plain(text: str) -> list[str]:
+    return [word.letters for word in words_of(text)]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("ACME Ltd.", ["acme"]),
+        ("Müller GmbH & Co. KG", ["muller"]),
+        ("Fiat S.p.A.", ["fiat"]),
+        ("Foo Sp. z o.o.", ["foo"]),
+        ("ŠKODA a.s.", ["skoda"]),
+        ("Société Générale S.A.", ["societe", "generale"]),
+        ("ООО «Ромашка»", ["romashka"]),
+        ("Ελληνικά Πετρέλαια Α.Ε.", ["ellinika", "petrelaia"]),
+        ("株式会社 ソニー", ["ソニー"]),
+        ("L'Oréal", ["loreal"]),
+        ("Coca‑Cola®", ["coca", "cola"]),
+        ("T-Mobile™", ["t", "mobile"]),
+        ("H&M", ["h", "and", "m"]),
+        ("A.B.C. Foods", ["abc", "foods"]),
+        ("Straße", ["strasse"]),
+        ("Łódź Øresund Æther", ["lodz", "oresund", "aether"]),
+        ("ﬁsh ２", ["fish", "2"]),
+        ("Щука", ["shchuka"]),
+        ("Μπύρα", ["byra"]),
+        ("İstanbul", ["istanbul"]),
+        ("हिन्दी", ["हिनदी"]),
+    ],
+)
+def test_words(text: str, words: list[str]) -> None:
+    assert plain(text) == words
+
+
+@pytest.mark.parametrize("text", ["Ltd", "Co.", "SAS", "AG", "ООО"])
+def test_a_name_that_is_only_a_legal_form_stays(text: str) -> None:
+    assert len(words_of(text)) == 1
+
+
+@pytest.mark.parametrize("text", ["", "—", "…!?", " \t\n", "™", "\u0301"])
+def test_what_says_nothing_has_no_words(text: str) -> None:
+    assert words_of(text) == ()
+
+
+def test_weak_words_are_marked() -> None:
+    assert [(word.letters, word.weak) for word in words_of("The Acme Tools")] == [
+        ("the", True), ("acme", False), ("tools", True),
+    ]  # fmt: skip
+
+
+def test_accents_are_kept_for_reading_aloud() -> None:
+    assert words_of("Château")[0].text == "château"
+
+
+def test_other_scripts_are_kept_unread() -> None:
+    assert [(word.letters, word.readable) for word in words_of("北京 Acme")] == [
+        ("北京", False),
+        ("acme", True),
+    ]
+
+
+def test_endless_text_is_cut() -> None:
+    assert [len(word.letters) for word in words_of("a" * 5000 + " word" * 50)] == [MOST_LETTERS]
+    assert len(words_of("a " * 5000)) == MOST_WORDS
+    assert sum(len(word.letters) for word in words_of("12345678 " * 50)) <= MOST_LETTERS / 3
+
+
+@settings(deadline=None)
+@given(st.text(max_size=40))
+def test_any_text_gives_clean_words(text: str) -> None:
+    for word in words_of(text):
+        assert any(letter.isalnum() for letter in word.letters)
+        assert all(letter.isalnum() or unicodedata.category(letter)[0] == "M" for letter in word.letters)
+        assert word.letters == word.letters.casefold() or not word.readable
+        assert not word.readable or word.letters.isascii()
+
+
+@settings(deadline=None)
+@given(st.text("abcdefgh ", min_size=1, max_size=30))
+def test_normalising_twice_changes_nothing(text: str) -> None:
+    once = " ".join(plain(text))
+    assert plain(once) == once.split() or len(plain(once)) < len(
+        once.split()
+    )  # a legal form came to stand last

@@ -31,6 +31,7 @@ from marklens.core.artifacts import write_text
 from marklens.core.resources import graceful_stop, tree_memory
 from marklens.core.types import Fault, Mark, Pixels, TextFinding
 from marklens.datasets.opening import open_dataset
+from marklens.embeddings.view_describer import ViewDescriber
 from marklens.indexing.builder import BuildOptions, build_index
 from marklens.indexing.describing import Describer
 from marklens.indexing.folder import IndexFolder
@@ -39,6 +40,7 @@ from marklens.indexing.preparing import PoolPreparer
 from marklens.preprocessing.pipeline import ViewMaker, ViewOptions
 from marklens.preprocessing.text_detector import create_text_detector
 from marklens.preprocessing.text_reader import PpOcrReader
+from marklens.reranking.color import color_histograms
 from marklens.settings import load_settings
 
 HANG, CRASH = 211, 212
@@ -156,14 +158,16 @@ def _plant(real: Any, folder: Path, count: int, sides: dict[int, int]) -> Plante
 def _build(planted: Planted, index: IndexFolder) -> None:
     settings = load_settings(build={"timeout": TIMEOUT})
     options, embedder = assembly.view_options(settings), assembly.make_embedder(settings)
+    patches = assembly.make_patch_reducer(settings, embedder, settings.patches.dims)
+    views = ViewDescriber(embedder, patches, color_histograms)
 
     def runner() -> LocalRunner:
         preparer = PoolPreparer(partial(make_hostile, options), settings.build.workers, TIMEOUT)
-        return LocalRunner(preparer, embedder)
+        return LocalRunner(preparer, views)
 
     with shown_progress() as progress, graceful_stop() as stop:
         describer = Describer(index, runner, progress, stop)
-        recipe = assembly.make_recipe(settings, embedder)
+        recipe = assembly.make_recipe(settings, embedder, patches)
         build_index(describer, planted, recipe, BuildOptions(settings.build.chunk, None, 0))
 
 

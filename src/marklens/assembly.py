@@ -11,7 +11,9 @@ from marklens.core.errors import ArtifactError, IndexMismatchError, UsageError
 from marklens.core.ports import Dataset, Progress
 from marklens.core.resources import StopFlag
 from marklens.embeddings.onnx_embedder import OnnxEmbedder, bundled_weights
+from marklens.embeddings.patch_reducer import PatchReducer, find_patch_reducer
 from marklens.embeddings.pca_reducer import PcaReducer
+from marklens.embeddings.view_describer import ViewDescriber
 from marklens.engine import Engine
 from marklens.indexing.builder import BuildOptions, BuildReport, build_index
 from marklens.indexing.describing import Describer, Runner
@@ -31,7 +33,11 @@ from marklens.indexing.verifying import Check, verify
 from marklens.preprocessing.pipeline import PREPROCESSING_VERSION, ViewMaker, ViewOptions
 from marklens.preprocessing.text_detector import create_text_detector
 from marklens.preprocessing.text_reader import PpOcrReader
+from marklens.reranking.color import color_histograms
+from marklens.reranking.reranker import Reranker
+from marklens.reranking.scoring import Weights
 from marklens.retrieval.catalog import Catalog
+from marklens.retrieval.patch_store import PatchStore
 from marklens.retrieval.vector_store import open_store
 from marklens.settings import Settings
 from marklens.text.matcher import TextMatcher
@@ -59,11 +65,31 @@ def make_embedder(settings: Settings) -> OnnxEmbedder:
     return OnnxEmbedder(weights, model.batch_size, model.threads, model.providers)
 
 
-def make_recipe(settings: Settings, embedder: OnnxEmbedder) -> Recipe:
+def make_patch_reducer(settings: Settings, embedder: OnnxEmbedder, dims: int) -> PatchReducer | None:
+    """The patch reduction of the settings' network; None where it has none or no dims are wanted."""
+    weights = settings.model.weights or bundled_weights()
+    return find_patch_reducer(weights, embedder.model_hash, dims) if dims else None
+
+
+def make_recipe(settings: Settings, embedder: OnnxEmbedder, patches: PatchReducer | None) -> Recipe:
     """What an index made with these settings remembers of them."""
     weights = settings.model.weights or bundled_weights()
     model = {"hash": embedder.model_hash, "dims": embedder.dims, "file": weights.name}
-    return Recipe(view_options(settings).record(), model, settings.pca.model_dump())
+    kept = {} if patches is None else {"dims": patches.dims, "reduction": patches.digest}
+    return Recipe(view_options(settings).record(), model, settings.pca.model_dump(), kept)
+
+
+def make_reranker(settings: Settings, store: PatchStore | None) -> Reranker:
+    """Stage 2 as the settings weigh it.
+
+    Raises:
+        UsageError: all weights are zero.
+    """
+    scoring = settings.scoring
+    weights = (scoring.weight_global, scoring.weight_spatial, scoring.weight_text, scoring.weight_color)
+    if not any(weights):
+        raise UsageError("setting scoring: all weights are 0, so nothing would count")
+    return Reranker(store, Weights(*weights))
 
 
 def build(
@@ -74,8 +100,10 @@ def build(
     options = view_options(settings)
     if options.size != embedder.size:
         raise UsageError(f"views.size is {options.size}, the network takes {embedder.size}: set the same")
-    describer = Describer(IndexFolder(root), partial(_runner, settings, options, embedder), progress, stop)
-    recipe = make_recipe(settings, embedder)
+    patches = make_patch_reducer(settings, embedder, settings.patches.dims)
+    views = ViewDescriber(embedder, patches, color_histograms)
+    describer = Describer(IndexFolder(root), partial(_runner, settings, options, views), progress, stop)
+    recipe = make_recipe(settings, embedder, patches)
     build_options = BuildOptions(settings.build.chunk, limit, settings.build.graph_threads)
     return build_index(describer, dataset, recipe, build_options)
 
@@ -83,16 +111,17 @@ def build(
 def add(root: Path, dataset: Dataset, settings: Settings, progress: Progress, stop: StopFlag) -> BuildReport:
     """Add marks to an index, made as its other marks were, see `indexing.maintenance`."""
     folder = IndexFolder(root)
-    manifest, embedder = _recall(folder, settings)
+    manifest, embedder, patches = _recall(folder, settings)
     options = _remembered_options(manifest)
-    describer = Describer(folder, partial(_runner, settings, options, embedder), progress, stop)
+    views = ViewDescriber(embedder, patches, color_histograms)
+    describer = Describer(folder, partial(_runner, settings, options, views), progress, stop)
     return add_marks(describer, dataset, manifest.recipe, settings.build.chunk)
 
 
 def check(root: Path, settings: Settings, sample: int, progress: Progress) -> Sequence[Check]:
     """Verify an index, see `indexing.verifying`."""
     folder = IndexFolder(root)
-    manifest, embedder = _recall(folder, settings)
+    manifest, embedder, _ = _recall(folder, settings)
     return verify(folder, make_view_maker(_remembered_options(manifest)), embedder, sample, progress)
 
 
@@ -106,11 +135,14 @@ def open_engine(root: Path, settings: Settings) -> Engine:
             settings bring.
     """
     folder = IndexFolder(root)
-    manifest, embedder = _recall(folder, settings)
+    manifest, embedder, patches = _recall(folder, settings)
     catalog = Catalog.open(folder.catalog)
     try:
         store, reducer, held = open_store(folder.vectors), PcaReducer.load(folder.pca), catalog.counts()
         require_counts(folder, manifest, held.marks + held.removed, len(store))
+        kept = None if patches is None else PatchStore(folder.patches)
+        if kept is not None:
+            require_counts(folder, manifest, held.marks + held.removed, len(kept))
         if Manifest.load(folder) != manifest:
             raise ArtifactError(f"the files of {root} may be of two states")
     except ArtifactError as error:
@@ -120,10 +152,11 @@ def open_engine(root: Path, settings: Settings) -> Engine:
         raise
     return Engine(
         make_view_maker(_remembered_options(manifest)),
-        embedder,
+        ViewDescriber(embedder, patches, color_histograms),
         reducer,
         store,
         catalog,
+        make_reranker(settings, kept if settings.search.rerank else None),
         asdict(manifest.recipe),
         lambda: TextMatcher(TextIndex.load(folder.texts)),
         settings.search.depth,
@@ -132,20 +165,22 @@ def open_engine(root: Path, settings: Settings) -> Engine:
 
 
 def _runner(
-    settings: Settings, options: ViewOptions, embedder: OnnxEmbedder
+    settings: Settings, options: ViewOptions, describer: ViewDescriber
 ) -> AbstractContextManager[Runner]:
     factory, build = partial(make_view_maker, options), settings.build
     preparer = (
         PoolPreparer(factory, build.workers, build.timeout) if build.workers else InProcessPreparer(factory)
     )
-    return LocalRunner(preparer, embedder)
+    return LocalRunner(preparer, describer)
 
 
-def _recall(folder: IndexFolder, settings: Settings) -> tuple[Manifest, OnnxEmbedder]:
-    """The manifest of a finished index and its network, after checking that both fit this Marklens."""
+def _recall(folder: IndexFolder, settings: Settings) -> tuple[Manifest, OnnxEmbedder, PatchReducer | None]:
+    """The manifest of a finished index, its network and patch reduction, after checking that all fit."""
     manifest = load_complete(folder)
-    embedder = make_embedder(settings)
-    here = make_recipe(settings, embedder)
+    embedder, remembered = make_embedder(settings), int(manifest.recipe.patches.get("dims", 0))
+    dims = settings.patches.dims if "dims" in settings.patches.model_fields_set else remembered
+    patches = make_patch_reducer(settings, embedder, dims)
+    here = make_recipe(settings, embedder, patches)
     version = manifest.recipe.preprocessing.get("version")
     if version != PREPROCESSING_VERSION:
         raise IndexMismatchError(
@@ -155,8 +190,8 @@ def _recall(folder: IndexFolder, settings: Settings) -> tuple[Manifest, OnnxEmbe
     # what nobody set follows the index; what somebody set must agree with it
     asked = {name: here.preprocessing[name] for name in settings.views.model_fields_set}
     wanted = replace(here, preprocessing={**manifest.recipe.preprocessing, **asked})
-    require_same(manifest.recipe, wanted, folder, ("preprocessing", "model"))
-    return manifest, embedder
+    require_same(manifest.recipe, wanted, folder, ("preprocessing", "model", "patches"))
+    return manifest, embedder, patches
 
 
 def _remembered_options(manifest: Manifest) -> ViewOptions:

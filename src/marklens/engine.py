@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from marklens.core.byte_cache import ByteCache
-from marklens.core.ports import Embedder, VectorStore
+from marklens.core.ports import VectorStore
 from marklens.core.stopwatch import Stopwatch
 from marklens.core.types import (
     VIEW_BITS,
@@ -17,6 +17,7 @@ from marklens.core.types import (
     Filter,
     Hit,
     Ids,
+    LocalViews,
     Pixels,
     Scores,
     Vectors,
@@ -24,7 +25,9 @@ from marklens.core.types import (
     ViewKind,
 )
 from marklens.embeddings.pca_reducer import PcaReducer
+from marklens.embeddings.view_describer import ViewDescriber
 from marklens.preprocessing.pipeline import ViewMaker
+from marklens.reranking.reranker import Ranked, Reason, Reranker
 from marklens.retrieval.catalog import Catalog
 from marklens.text.matcher import TextMatcher
 
@@ -55,10 +58,12 @@ class Query:
     Attributes:
         views: what the network saw.
         vectors: float32 (views, dims), unit length.
+        local: patches and colours of the views.
     """
 
     views: tuple[View, ...]
     vectors: Vectors
+    local: LocalViews
 
     @property
     def kinds(self) -> tuple[ViewKind, ...]:
@@ -68,7 +73,8 @@ class Query:
     @property
     def bytes(self) -> int:
         """What it takes in memory."""
-        return self.vectors.nbytes + sum(view.pixels.nbytes + view.ink.nbytes for view in self.views)
+        shown = sum(view.pixels.nbytes + view.ink.nbytes for view in self.views)
+        return self.vectors.nbytes + self.local.bytes + shown
 
 
 class Engine:
@@ -76,10 +82,11 @@ class Engine:
 
     Args:
         maker: makes views exactly as the index's were made.
-        embedder: the index's network.
+        describer: runs the index's network.
         reducer: the index's reduction.
         store: the vectors of all views.
         catalog: the marks.
+        reranker: scores the candidates.
         recipe: how the vectors came about, for reports.
         open_names: opens the texts of the marks; called at the first search by name.
         depth: how many candidates stage 1 brings.
@@ -89,48 +96,77 @@ class Engine:
     def __init__(
         self,
         maker: ViewMaker,
-        embedder: Embedder,
+        describer: ViewDescriber,
         reducer: PcaReducer,
         store: VectorStore,
         catalog: Catalog,
+        reranker: Reranker,
         recipe: Mapping[str, Any],
         open_names: Callable[[], TextMatcher],
         depth: int,
         cache_bytes: int = 0,
     ) -> None:
-        self._maker, self._embedder, self._reducer = maker, embedder, reducer
+        self._maker, self._describer, self._reducer, self._reranker = maker, describer, reducer, reranker
         self.store, self.catalog, self.recipe, self.depth = store, catalog, recipe, depth
         self._names = cache(open_names)
         self._described = ByteCache[Query](cache_bytes, lambda query: query.bytes)
 
-    def search(self, picture: Pixels, top: int = 10, wanted: Filter | None = None) -> SearchResult:
+    def search(
+        self, picture: Pixels, top: int = 10, wanted: Filter | None = None, rerank: bool = True
+    ) -> SearchResult:
         """Find the marks most like a picture.
 
         Args:
             picture: decoded, uint8 (height, width, 3).
             top: how many hits.
             wanted: what every hit must satisfy; the graph is searched among those only.
+            rerank: whether to go on after stage 1, where the index has what that takes.
 
         Raises:
             PictureError: there is nothing on the picture.
         """
         watch = Stopwatch()
-        query = self._described.get(_fingerprint(picture), lambda: self._describe(picture, watch))
+        query = self._query(picture, watch)
         watch.lap("recall")
         candidates = self.candidates(query.vectors, query.kinds, max(top, self.depth), wanted)
         watch.lap("retrieve")
+        ranked = self._reranker.rerank(query.local if rerank else None, candidates)[:top]
         hits = self._hits(
-            [(found.number, Scores(global_=_share(found.score)), found.views) for found in candidates[:top]]
+            [(found.candidate.number, found.score, found.scores, found.candidate.views) for found in ranked]
         )
         watch.lap("rerank")
         return SearchResult(hits, query.views, _milliseconds(watch))
 
+    def reason(self, picture: Pixels, number: int) -> Reason | None:
+        """Which patches of a picture match which of a mark; None where the index keeps no patches.
+
+        Args:
+            picture: as given to `search`, which remembers it.
+            number: of the mark, as the catalog has it.
+        """
+        query = self._query(picture, Stopwatch())
+        return self._reranker.reason(query.local, query.kinds, number)
+
+    def _query(self, picture: Pixels, watch: Stopwatch) -> Query:
+        return self._described.get(_fingerprint(picture), lambda: self._describe(picture, watch))
+
     def _describe(self, picture: Pixels, watch: Stopwatch) -> Query:
         views = self._maker.prepare(picture).views
         watch.lap("preprocess")
-        vectors = self._reducer.reduce(self._embedder.embed(np.stack([view.pixels for view in views])))
+        pixels, inks = np.stack([view.pixels for view in views]), np.stack([view.ink for view in views])
+        pooled, local = self._describer.describe(pixels, inks)
+        vectors = self._reducer.reduce(pooled)
         watch.lap("embed")
-        return Query(views, vectors)
+        return Query(views, vectors, local)
+
+    def ranked(self, number: int, depth: int) -> list[Ranked]:
+        """Both stages for a mark of the index, by what is stored of it: no picture is read."""
+        return self._reranker.rerank(self._reranker.stored(number), self.similar(number, depth))
+
+    @property
+    def reranks(self) -> bool:
+        """Whether there is more than stage 1 to rank by."""
+        return self._reranker.store is not None
 
     def search_text(self, text: str, top: int = 10, wanted: Filter | None = None) -> SearchResult:
         """Find the marks whose words look or sound most like these.
@@ -144,7 +180,7 @@ class Engine:
         allowed = self.catalog.allowed(wanted or Filter())
         found = self._names().candidates(text, top, allowed, LEAST_TEXT)
         watch.lap("retrieve")
-        hits = self._hits([(number, Scores(text=score), ()) for number, score in found])
+        hits = self._hits([(number, score, Scores(text=score), ()) for number, score in found])
         watch.lap("rerank")
         return SearchResult(hits, (), _milliseconds(watch))
 
@@ -175,13 +211,13 @@ class Engine:
                 return found[:depth]
             k = min(len(self.store), 2 * k)  # many views of few marks took the places
 
-    def _hits(self, found: Sequence[tuple[int, Scores, tuple[ViewKind, ...]]]) -> tuple[Hit, ...]:
-        """Marks by number with the scores of their channels and the views that matched, best first."""
-        numbers = [number for number, _, _ in found]
+    def _hits(self, found: Sequence[tuple[int, float, Scores, tuple[ViewKind, ...]]]) -> tuple[Hit, ...]:
+        """Marks by number with their score, that of every channel and the views that matched, best first."""
+        numbers = [number for number, *_ in found]
         marks, readings = self.catalog.marks(numbers), self.catalog.readings(numbers)
         return tuple(
-            Hit(rank, marks[number], _total(scores), scores, views, readings.get(number))
-            for rank, (number, scores, views) in enumerate(found, start=1)
+            Hit(rank, marks[number], score, scores, views, readings.get(number))
+            for rank, (number, score, scores, views) in enumerate(found, start=1)
         )
 
 
@@ -206,16 +242,6 @@ def best_pairs(scores: Vectors, ids: Ids, kinds: tuple[ViewKind, ...]) -> list[C
         Candidate(int(numbers[place]), float(flat[place]), (kinds[rows[place]], ViewKind(int(kind))))
         for place, kind in zip(chosen, ids.ravel()[chosen] & KIND_MASK, strict=True)
     ]
-
-
-def _share(cosine: float) -> float:
-    """A cosine as a score, 0..1."""
-    return max(0.0, min(1.0, cosine))
-
-
-def _total(scores: Scores) -> float:
-    """The channel that was asked for: a picture is compared by its global vectors, a name as text."""
-    return scores.global_ if scores.global_ is not None else scores.text or 0.0
 
 
 def _fingerprint(picture: Pixels) -> tuple[bytes, tuple[int, ...]]:

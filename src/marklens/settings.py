@@ -37,9 +37,9 @@ class ViewSettings(_Section):
     polarity: bool = Field(True, description="turn marks on dark grounds into light ones")
     figurative: bool = Field(True, description="add a view without text")
     min_figure: float = Field(0.08, ge=0, le=1, description="share of ink that must be left without text")
-    detector: DetectorName = Field("ppocr", description="text detector")
+    detector: DetectorName = Field("lettering", description="text detector")
     detector_side: int = Field(256, ge=64, le=1024, description="pixels at which text is looked for")
-    confidence: float = Field(0.6, ge=0, le=1, description="from which text counts")
+    confidence: float = Field(0.7, ge=0, le=1, description="from which text counts")
     fill: Fill = Field("flat", description="what covers removed text")
     read: bool = Field(True, description="read the text of marks whose dataset gives none")
 
@@ -62,6 +62,12 @@ class PcaSettings(_Section):
     sample: int = Field(100_000, ge=1000, description="views to fit on, spread over the whole dataset")
 
 
+class PatchSettings(_Section):
+    """What an index keeps of the patches of every view, for stage 2."""
+
+    dims: int = Field(96, ge=0, le=1024, description="bytes a patch; 0 keeps no patches")
+
+
 class BuildSettings(_Section):
     """How an index is built."""
 
@@ -75,7 +81,17 @@ class SearchSettings(_Section):
     """How a query is answered."""
 
     depth: int = Field(1000, ge=1, description="candidates of stage 1")
+    rerank: bool = Field(True, description="look at the candidates patch by patch, where the index can")
     cache_mb: int = Field(64, ge=0, description="for pictures asked for lately; 0 remembers none")
+
+
+class ScoringSettings(_Section):
+    """How much each channel counts; those that a mark lacks drop out and the rest are scaled up."""
+
+    weight_global: float = Field(0.50, ge=0, description="the picture as a whole")
+    weight_spatial: float = Field(0.35, ge=0, description="its patches")
+    weight_text: float = Field(0.10, ge=0, description="its text")
+    weight_color: float = Field(0.05, ge=0, description="its colours")
 
 
 class Settings(BaseSettings):
@@ -88,8 +104,10 @@ class Settings(BaseSettings):
     views: ViewSettings = ViewSettings()
     model: ModelSettings = ModelSettings()
     pca: PcaSettings = PcaSettings()
+    patches: PatchSettings = PatchSettings()
     build: BuildSettings = Field(default_factory=BuildSettings)
     search: SearchSettings = SearchSettings()
+    scoring: ScoringSettings = ScoringSettings()
 
     @classmethod
     def settings_customise_sources(

@@ -34,11 +34,12 @@ from marklens.retrieval.catalog import Catalog
 from marklens.retrieval.vector_store import open_store
 
 
-def content(index: Path) -> tuple[str, bytes, bytes]:
-    """What two equal indexes have in common: catalog rows, reduction, and the vector file to the byte."""
+def content(index: Path) -> tuple[str, bytes, bytes, bytes]:
+    """What two equal indexes have in common: catalog rows, and reduction, vectors and patches to the byte."""
     folder = IndexFolder(index)
     with Catalog.open(folder.catalog) as catalog:
-        return catalog.content_digest(), folder.pca.read_bytes(), folder.vectors.read_bytes()
+        files = [path.read_bytes() for path in (folder.pca, folder.vectors, folder.patches)]
+        return catalog.content_digest(), files[0], files[1], files[2]
 
 
 class StopAfter(Silent):

@@ -27,13 +27,17 @@ def chunks(draw: st.DrawFn) -> Chunk:
     held = draw(st.lists(marks, max_size=5))
     counts = [draw(st.integers(1, 2)) for _ in held]
     views = sum(counts)
+    inks = draw(arrays(np.bool_, (views, 7, 7)))
+    dims, colors = draw(st.sampled_from([0, 3])), draw(st.sampled_from([0, 4]))
     return Chunk(
         source=draw(words), marks=tuple(held),
         faults=tuple(draw(st.lists(st.builds(Fault, words, words, words), max_size=3))),
         owners=np.repeat(np.arange(len(held), dtype=np.int32), counts),
         kinds=np.array([kind for count in counts for kind in range(count)], np.uint8),
-        inks=draw(arrays(np.bool_, (views, 7, 7))),
+        inks=inks,
         vectors=draw(arrays(np.float16, (views, 6), elements=st.floats(-8, 8, width=16))),
+        patches=draw(arrays(np.int8, (int(np.count_nonzero(inks)), dims))),
+        colors=draw(arrays(np.uint8, (views, colors))),
         masks=tuple(draw(st.none() | st.binary(min_size=1, max_size=20)) for _ in held),
         readings=tuple(draw(st.none() | st.builds(ReadText, words, st.floats(0, 1))) for _ in held),
     )  # fmt: skip
@@ -41,7 +45,7 @@ def chunks(draw: st.DrawFn) -> Chunk:
 
 def same(one: Chunk, other: Chunk) -> bool:
     plain = [(c.source, c.marks, c.faults, c.masks, c.readings) for c in (one, other)]
-    fields = ("owners", "kinds", "inks", "vectors")
+    fields = ("owners", "kinds", "inks", "vectors", "patches", "colors")
     return plain[0] == plain[1] and all(np.array_equal(getattr(one, f), getattr(other, f)) for f in fields)
 
 
@@ -54,11 +58,13 @@ def test_a_chunk_comes_back(tmp_path_factory: pytest.TempPathFactory, chunk: Chu
 
 def example(count: int = 3) -> Chunk:
     held = tuple(Mark(f"m{i}", f"m{i}.png", Path(f"m{i}.png")) for i in range(count))
+    inks = np.arange(count * 2 * 49).reshape(-1, 7, 7) % 3 == 0
     return Chunk(
         "s", held, (),
         np.repeat(np.arange(count, dtype=np.int32), 2), np.tile([0, 1], count).astype(np.uint8),
-        np.arange(count * 2 * 49).reshape(-1, 7, 7) % 3 == 0,
-        np.arange(count * 8, dtype=np.float16).reshape(-1, 4), (b"x", None, b"yz")[:count],
+        inks, np.arange(count * 8, dtype=np.float16).reshape(-1, 4),
+        np.arange(np.count_nonzero(inks) * 2).astype(np.int8).reshape(-1, 2),
+        np.arange(count * 2, dtype=np.uint8)[:, None], (b"x", None, b"yz")[:count],
         (ReadText("one", 0.9), None, ReadText("three", 0.8))[:count],
     )  # fmt: skip
 
@@ -92,6 +98,10 @@ def test_marks_leave_with_their_views_and_masks() -> None:
     assert left.masks == (b"x", b"yz")
     assert left.readings == (ReadText("one", 0.9), ReadText("three", 0.8))
     assert left.vectors.tolist() == example().vectors[[0, 1, 4, 5]].tolist()
+    assert left.colors.ravel().tolist() == [0, 1, 4, 5]
+    counts = np.cumsum(example().local.counts)
+    kept = np.r_[0 : counts[1], counts[3] : counts[5]]
+    assert left.patches.tolist() == example().patches[kept].tolist()
     assert example().without(frozenset({"m0", "m1", "m2"})).vectors.shape == (0, 4)
 
 
@@ -107,6 +117,8 @@ def test_view_ids_hold_number_and_kind() -> None:
 def test_a_chunk_checks_itself() -> None:
     with pytest.raises(ValueError, match="views"):
         replace(example(), owners=np.zeros(2, np.int32))
+    with pytest.raises(ValueError, match="patches"):
+        replace(example(), patches=np.zeros((2, 2), np.int8))
     with pytest.raises(ValueError, match="marks"):
         replace(example(), masks=())
 

@@ -37,6 +37,9 @@ def evaluate(
     depth: Annotated[
         str, typer.Option(help="How many candidates to ask for; 'all' ranks the whole gallery exactly.")
     ] = "1000",
+    no_rerank: Annotated[
+        bool, typer.Option("--no-rerank", help="Stop after stage 1: only compare the pictures as a whole.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Search for every file of every group and measure how well the others of its group are found.
@@ -60,7 +63,7 @@ def evaluate(
     candidates = _depth(depth, engine)
     with shown_progress() as progress:
         asked = _asked(engine, groups, pairs, chosen, protocol)  # type: ignore[arg-type]
-        evaluation = measure(engine, asked, candidates, progress)
+        evaluation = measure(engine, asked, candidates, progress, rerank=not no_rerank)
     if as_json:
         print_json(evaluation.to_json())
     else:
@@ -93,8 +96,10 @@ def ask_groups(engine: "Engine", groups: Path, protocol: "Protocol") -> Asked:
     return Asked(group_queries(known, files, protocol), faults_line(known.faults), config)
 
 
-def measure(engine: "Engine", asked: Asked, depth: int, progress: "Progress") -> "Evaluation":
-    """Evaluate an opened index."""
+def measure(
+    engine: "Engine", asked: Asked, depth: int, progress: "Progress", rerank: bool = True
+) -> "Evaluation":
+    """Evaluate an opened index; with stage 2 if that is wanted and the index can."""
     from marklens.evaluation.evaluator import evaluate as run
 
     gallery = engine.catalog.counts().marks
@@ -103,9 +108,10 @@ def measure(engine: "Engine", asked: Asked, depth: int, progress: "Progress") ->
         **asked.config,
         "depth": "all" if depth >= gallery else depth - 1,  # the query itself came on top
         "queries": "stored vectors",
+        "rerank": rerank and engine.reranks,
         **engine.recipe,
     }
-    return run(asked.queries, _ranker(engine, depth, progress), gallery, config)
+    return run(asked.queries, _ranker(engine, depth, progress, rerank), gallery, config)
 
 
 def _asked(
@@ -131,7 +137,7 @@ def _grades(text: str) -> tuple[str, ...]:
     return grades
 
 
-def _ranker(engine: "Engine", depth: int, progress: "Progress") -> Any:
+def _ranker(engine: "Engine", depth: int, progress: "Progress", rerank: bool) -> Any:
     import numpy as np
 
     from marklens.evaluation.evaluator import Ranking
@@ -140,10 +146,13 @@ def _ranker(engine: "Engine", depth: int, progress: "Progress") -> Any:
         for query in queries:
             assert query.own is not None  # group queries are marks of the gallery
             started = perf_counter()
-            found = engine.similar(query.own, depth)
+            if rerank and engine.reranks:
+                found = [(hit.candidate.number, hit.score) for hit in engine.ranked(query.own, depth)]
+            else:  # by the bare cosine: marks below 0 would tie
+                found = [(mark.number, mark.score) for mark in engine.similar(query.own, depth)]
             milliseconds = (perf_counter() - started) * 1e3
-            numbers = np.array([candidate.number for candidate in found], np.int64)
-            yield Ranking(numbers, np.array([candidate.score for candidate in found]), milliseconds)
+            numbers = np.array([number for number, _ in found], np.int64)
+            yield Ranking(numbers, np.array([score for _, score in found]), milliseconds)
             progress.advance(1)
 
     return rank

@@ -30,7 +30,7 @@ def search(
         list[str] | None, typer.Option(help="Only marks with this attribute: name=value; repeat for 'and'.")
     ] = None,
     no_rerank: Annotated[
-        bool, typer.Option("--no-rerank", help="Stop after stage 1; this version has no stage 2 yet.")
+        bool, typer.Option("--no-rerank", help="Stop after stage 1: only compare the pictures as a whole.")
     ] = False,
     as_json: JsonOption = False,
     html: Annotated[
@@ -56,7 +56,7 @@ def search(
     try:
         picture = read_picture(image)
         decoding = (perf_counter() - started) * 1e3
-        result = engine.search(picture, top, wanted)
+        result = engine.search(picture, top, wanted, rerank=not no_rerank)
     except PictureError as error:
         raise MarklensError(f"{image} cannot be searched for: {error}") from error
     timings = dict(result.timings_ms)

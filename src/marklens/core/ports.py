@@ -4,7 +4,18 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from marklens.core.types import Bools, Fault, Ids, Mark, Pixels, ReadText, TextFinding, TextRegion, Vectors
+from marklens.core.types import (
+    Bools,
+    Fault,
+    Ids,
+    LocalViews,
+    Mark,
+    Pixels,
+    ReadText,
+    TextFinding,
+    TextRegion,
+    Vectors,
+)
 
 
 class Dataset(Protocol):
@@ -99,6 +110,26 @@ class VectorStore(Protocol):
 
     def save(self, path: Path) -> None:
         """Write the store to one file, atomically."""
+        ...
+
+
+class LocalStore(Protocol):
+    """Holds the patches and colours of views under view ids."""
+
+    dims: int
+
+    def __len__(self) -> int: ...
+
+    def of_marks(self, numbers: Ids) -> tuple[Ids, LocalViews]:
+        """All views of some marks.
+
+        Args:
+            numbers: int64 (n,), each once.
+
+        Returns:
+            their view ids int64 (views,) and the views, in the order of `numbers`; marks that are not there
+            are left out.
+        """
         ...
 
 

@@ -12,6 +12,10 @@ Pixels = npt.NDArray[np.uint8]
 """A picture or a batch of pictures, RGB, 0..255, shape (height, width, 3) or (n, height, width, 3)."""
 Vectors = npt.NDArray[np.float32]
 """Shape (n, dims)."""
+Patches = npt.NDArray[np.int8]
+"""Packed patch vectors, -127..127, shape (n, dims); they tell a direction, their length means nothing."""
+Colors = npt.NDArray[np.uint8]
+"""Colour histograms, shape (n, colours), see `marklens.reranking.color`."""
 Bools = npt.NDArray[np.bool_]
 Ids = npt.NDArray[np.int64]
 
@@ -128,6 +132,66 @@ class View:
     kind: ViewKind
     pixels: Pixels
     ink: Bools
+
+
+@dataclass(frozen=True, slots=True)
+class LocalViews:
+    """What is where in some views, and in which colours.
+
+    Attributes:
+        patches: int8 (rows, dims), only of patches that hold ink: view after view, and in each view row by
+            row from the upper left.
+        inks: bool (views, PATCH_GRID²), which patches those are.
+        colors: uint8 (views, colours).
+    """
+
+    patches: Patches
+    inks: Bools
+    colors: Colors
+
+    def __post_init__(self) -> None:
+        fits = self.inks.shape == (len(self.colors), PATCH_GRID**2)
+        if not fits or len(self.patches) != np.count_nonzero(self.inks):
+            raise ValueError(
+                f"{len(self.patches)} patches and {len(self.colors)} histograms do not fit inks "
+                f"{self.inks.shape} with {np.count_nonzero(self.inks)} patches"
+            )
+
+    def __len__(self) -> int:
+        return len(self.inks)
+
+    @property
+    def counts(self) -> Ids:
+        """How many ink patches each view has, int64 (views,)."""
+        return np.asarray(np.count_nonzero(self.inks, axis=1), np.int64)
+
+    @property
+    def bytes(self) -> int:
+        """What it takes in memory."""
+        return self.patches.nbytes + self.inks.nbytes + self.colors.nbytes
+
+    def view(self, row: int) -> "LocalViews":
+        """One of the views."""
+        end = int(self.counts[: row + 1].sum())
+        start = end - int(self.counts[row])
+        one = slice(row, row + 1)
+        return LocalViews(self.patches[start:end], self.inks[one], self.colors[one])
+
+
+@dataclass(frozen=True, slots=True)
+class PatchMatches:
+    """What the similarity of two views is made of.
+
+    Attributes:
+        query, mark: int64 (n,), the patches that match, 0..PATCH_GRID²-1, row by row from the upper left.
+        similarities: float32 (n,), their cosines.
+        shares: float32 (n,), what each match adds to the similarity of the views: they sum up to it.
+    """
+
+    query: Ids
+    mark: Ids
+    similarities: npt.NDArray[np.float32]
+    shares: npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)

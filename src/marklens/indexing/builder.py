@@ -29,8 +29,8 @@ from marklens.indexing.folder import (
 )
 from marklens.retrieval.catalog import Catalog
 
-BYTES_A_MARK = 9_000
-"""Disk a mark takes, generously: chunks 4 kB, vectors with their graph 4 kB, catalog under 1 kB."""
+BYTES_A_MARK = 16_000
+"""Disk a mark takes, generously: chunks 7 kB, vectors and graph 4 kB, patches 4 kB, catalog under 1 kB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +161,7 @@ def _existing(folder: IndexFolder, recipe: Recipe, scope: Mapping[str, Any]) -> 
     if not folder.manifest.is_file():
         return None
     before = Manifest.load(folder)
-    require_same(before.recipe, recipe, folder, ("preprocessing", "model"))
+    require_same(before.recipe, recipe, folder, ("preprocessing", "model", "patches"))
     if before.dataset["root"] != scope["root"]:
         state = "index" if before.complete else "unfinished build"
         raise UsageError(

@@ -12,7 +12,19 @@ import numpy.typing as npt
 
 from marklens.core.artifacts import load_arrays, save_arrays
 from marklens.core.errors import ArtifactError
-from marklens.core.types import VIEW_BITS, Bools, Fault, Ids, Mark, ReadText, ViewKind
+from marklens.core.types import (
+    PATCH_GRID,
+    VIEW_BITS,
+    Bools,
+    Colors,
+    Fault,
+    Ids,
+    LocalViews,
+    Mark,
+    Patches,
+    ReadText,
+    ViewKind,
+)
 
 TEMPORARY = frozenset({"worker-died", "worker-hung", "failed"})
 """Kinds of faults that the machine may have caused, not the picture."""
@@ -31,6 +43,8 @@ class Chunk:
         inks: bool (views, 7, 7).
         vectors: float16 (views, dims), pooled descriptors before the reduction. Half precision costs less
             than 1e-5 of cosine and halves the disk.
+        patches: int8 (ink patches, dims), see `LocalViews`; without dims where none were kept.
+        colors: uint8 (views, colours); without colours where none were kept.
         masks: run-length encoded text mask of each mark, or None.
         readings: words that were read off each mark's picture, or None.
     """
@@ -42,13 +56,17 @@ class Chunk:
     kinds: npt.NDArray[np.uint8]
     inks: Bools
     vectors: npt.NDArray[np.float16]
+    patches: Patches
+    colors: Colors
     masks: tuple[bytes | None, ...]
     readings: tuple[ReadText | None, ...]
 
     def __post_init__(self) -> None:
         views = len(self.vectors)
-        if not (len(self.owners) == len(self.kinds) == len(self.inks) == views):
+        if not (len(self.owners) == len(self.kinds) == len(self.inks) == len(self.colors) == views):
             raise ValueError(f"{len(self.owners)} owners and {len(self.inks)} inks for {views} views")
+        if len(self.patches) != np.count_nonzero(self.inks):
+            raise ValueError(f"{len(self.patches)} patches for {np.count_nonzero(self.inks)} with ink")
         same = len(self.masks) == len(self.readings) == len(self.marks)
         if not same or (views and int(self.owners[-1]) >= len(self.marks)):
             raise ValueError(f"{len(self.marks)} marks do not fit their masks or views")
@@ -62,6 +80,11 @@ class Chunk:
         """The ids of the views, int64 (views,), when the first mark has the number `first`."""
         return (self.owners.astype(np.int64) + first) << VIEW_BITS | self.kinds
 
+    @property
+    def local(self) -> LocalViews:
+        """Patches and colours of the views."""
+        return LocalViews(self.patches, self.inks.reshape(-1, PATCH_GRID**2), self.colors)
+
     def views_of(self, position: int) -> tuple[tuple[ViewKind, Bools], ...]:
         """Kind and ink of every view of one mark."""
         first, last = np.searchsorted(self.owners, (position, position + 1))
@@ -71,10 +94,12 @@ class Chunk:
         """The same chunk after these marks have left it."""
         kept = [position for position, mark in enumerate(self.marks) if mark.id not in ids]
         rows = np.isin(self.owners, kept)
+        inked = np.repeat(rows, self.local.counts)
         return Chunk(
             self.source, tuple(self.marks[position] for position in kept), self.faults,
             np.searchsorted(kept, self.owners[rows]).astype(np.int32), self.kinds[rows], self.inks[rows],
-            self.vectors[rows], tuple(self.masks[position] for position in kept),
+            self.vectors[rows], self.patches[inked], self.colors[rows],
+            tuple(self.masks[position] for position in kept),
             tuple(self.readings[position] for position in kept),
         )  # fmt: skip
 
@@ -95,6 +120,8 @@ class Chunk:
             "kinds": self.kinds,
             "inks": self.inks.astype(np.uint8),
             "vectors": self.vectors,
+            "patches": self.patches,
+            "colors": self.colors,
             "masks": np.frombuffer(b"".join(mask or b"" for mask in self.masks), np.uint8),
             "mask_lengths": np.array([len(mask or b"") for mask in self.masks], np.int64),
         }
@@ -117,7 +144,7 @@ def load_chunk(path: Path) -> Chunk:
             marks=tuple(_mark(row) for row in json.loads(texts["marks"])),
             faults=tuple(Fault(**row) for row in json.loads(texts["faults"])),
             owners=arrays["owners"], kinds=arrays["kinds"], inks=arrays["inks"].astype(np.bool_),
-            vectors=arrays["vectors"],
+            vectors=arrays["vectors"], patches=arrays["patches"], colors=arrays["colors"],
             masks=tuple(
                 masks[end - length : end] or None for end, length in zip(ends, lengths, strict=True)
             ),

@@ -16,7 +16,9 @@ from marklens.core.types import Fault, Vectors
 from marklens.embeddings.pca_reducer import PcaReducer, bundled_reducer, fit_pca
 from marklens.indexing.chunks import Chunk, load_chunk
 from marklens.indexing.folder import IndexFolder, Recipe
+from marklens.reranking.color import COLORS
 from marklens.retrieval.catalog import Catalog, Entry
+from marklens.retrieval.patch_store import Part, write_patch_store
 from marklens.retrieval.vector_store import create_store
 from marklens.text.extractor import mark_text
 from marklens.text.index_builder import build_index as build_text_index
@@ -72,6 +74,13 @@ def derive(
     seconds["graph"] = perf_counter() - started
 
     started = perf_counter()
+    if recipe.patches:
+        progress.start("patches", chunks)
+        parts = patch_parts(_load(paths, progress), first=0)
+        write_patch_store(folder.patches, parts, int(recipe.patches["dims"]), COLORS)
+    seconds["patches"] = perf_counter() - started
+
+    started = perf_counter()
     progress.start("catalog", chunks)
     Catalog.create(folder.catalog, entries(_load(paths, progress), first=0))
     seconds["catalog"] = perf_counter() - started
@@ -86,6 +95,13 @@ def derive(
 def reduce_chunk(chunk: Chunk, reducer: PcaReducer) -> Vectors:
     """The unit vectors of a chunk's views, float32 (views, dims)."""
     return reducer.reduce(chunk.vectors.astype(np.float32))
+
+
+def patch_parts(chunks: Iterable[Chunk], first: int) -> Iterator[Part]:
+    """What the patch store holds of these chunks, whose marks are numbered from `first` on."""
+    for chunk in chunks:
+        yield chunk.view_ids(first), chunk.local
+        first += len(chunk.marks)
 
 
 def entries(chunks: Iterable[Chunk], first: int) -> Iterator[Entry]:

@@ -40,6 +40,11 @@ class IndexFolder:
         return self.root / "catalog.sqlite"
 
     @property
+    def patches(self) -> Path:
+        """Patches and colours of the views; not every index has them, see `Recipe.patches`."""
+        return self.root / "local" / "patches.safetensors"
+
+    @property
     def texts(self) -> Path:
         """The texts of the marks with their sounds."""
         return self.root / "texts.safetensors"
@@ -56,7 +61,7 @@ class IndexFolder:
 
     @property
     def derived(self) -> tuple[Path, ...]:
-        """What is made from the chunks, and can be made again."""
+        """What is made from the chunks, and can be made again; every index has these."""
         return self.pca, self.vectors, self.catalog, self.texts
 
     def chunk(self, number: int) -> Path:
@@ -75,7 +80,10 @@ class IndexFolder:
     def temporary(self) -> list[Path]:
         """What `write_atomic` has under way, or left behind where it was killed."""
         names = [path.name for path in (self.manifest, self.errors, *self.derived)]
-        patterns = [f".{name}.*.tmp" for name in names] + ["chunks/.*.safetensors.*.tmp"]
+        patterns = [f".{name}.*.tmp" for name in names] + [
+            "chunks/.*.safetensors.*.tmp",
+            "local/.*.safetensors.*.tmp",
+        ]
         return [path for pattern in patterns for path in self.root.glob(pattern)]
 
 
@@ -87,11 +95,13 @@ class Recipe:
         preprocessing: `ViewOptions.record()`.
         model: hash, dims and file name of the network.
         pca: dims, whitening, sample and own_from of the reduction.
+        patches: dims and digest of the patch reduction; empty where no patches are kept.
     """
 
     preprocessing: Mapping[str, Any]
     model: Mapping[str, Any]
     pca: Mapping[str, Any]
+    patches: Mapping[str, Any] = field(default_factory=dict)
 
     def differences(self, other: "Recipe", parts: tuple[str, ...]) -> list[str]:
         """Every value of these parts that differs, as ``part.name: mine against theirs``."""
@@ -176,7 +186,8 @@ def load_complete(folder: IndexFolder) -> Manifest:
         raise ArtifactError(
             f"the index in {folder.root} is not finished: run its 'marklens index build' again, it resumes"
         )
-    missing = [path.name for path in folder.derived if not path.is_file()]
+    wanted = (*folder.derived, *((folder.patches,) if manifest.recipe.patches else ()))
+    missing = [path.name for path in wanted if not path.is_file()]
     if missing:
         raise ArtifactError(f"{folder.root} lacks {', '.join(missing)}: run 'marklens index compact' on it")
     return manifest
@@ -224,7 +235,8 @@ def require_counts(folder: IndexFolder, manifest: Manifest, marks: int, views: i
 
 def checksums(folder: IndexFolder) -> dict[str, str]:
     """SHA-256 of every derived file."""
-    return {path.name: sha256(path) for path in folder.derived}
+    found = (*folder.derived, *((folder.patches,) if folder.patches.is_file() else ()))
+    return {path.name: sha256(path) for path in found}
 
 
 class FolderLock:

@@ -7,8 +7,8 @@ from typing import Protocol, Self
 
 import numpy as np
 
-from marklens.core.ports import Embedder
 from marklens.core.types import PATCH_GRID, Mark
+from marklens.embeddings.view_describer import ViewDescriber
 from marklens.indexing.chunks import Chunk
 from marklens.indexing.describing import Task
 from marklens.indexing.preparing import Prepared
@@ -34,11 +34,11 @@ class LocalRunner:
 
     Args:
         preparer: makes the views, ahead of the network.
-        embedder: the network.
+        describer: runs the network.
     """
 
-    def __init__(self, preparer: Preparer, embedder: Embedder) -> None:
-        self._preparer, self._embedder = preparer, embedder
+    def __init__(self, preparer: Preparer, describer: ViewDescriber) -> None:
+        self._preparer, self._describer = preparer, describer
         self.seconds: defaultdict[str, float] = defaultdict(float)
         """Time by stage: of all workers for decode, detect, mask and normalize; of this process for embed."""
 
@@ -75,9 +75,10 @@ class LocalRunner:
             for stage, spent in item.result.seconds.items() if item.result else ():
                 self.seconds[stage] += spent
         started = perf_counter()
-        side = self._embedder.size
+        side = self._describer.size
         pixels = np.array([view.pixels for view in views], np.uint8).reshape(-1, side, side, 3)
-        vectors = self._embedder.embed(pixels)
+        inks = np.array([view.ink for view in views], np.bool_).reshape(-1, PATCH_GRID, PATCH_GRID)
+        vectors, local = self._describer.describe(pixels, inks)
         self.seconds["embed"] += perf_counter() - started
         return Chunk(
             source=task.source,
@@ -85,8 +86,10 @@ class LocalRunner:
             faults=tuple(item.fault for item in prepared if item.fault is not None),
             owners=np.repeat(np.arange(len(good), dtype=np.int32), counts),
             kinds=np.array([view.kind for view in views], np.uint8),
-            inks=np.array([view.ink for view in views], np.bool_).reshape(-1, PATCH_GRID, PATCH_GRID),
+            inks=inks,
             vectors=vectors.astype(np.float16),
+            patches=local.patches,
+            colors=local.colors,
             masks=tuple(item.mask for item in good),
             readings=tuple(item.result.text for item in good if item.result),
         )

@@ -12,7 +12,15 @@ from marklens.core.types import Fault, Mark
 from marklens.embeddings.pca_reducer import PcaReducer
 from marklens.indexing.builder import BuildReport, counts, stamp
 from marklens.indexing.chunks import load_chunk
-from marklens.indexing.derive import derive, entries, listed_faults, reduce_chunk, texts, write_errors
+from marklens.indexing.derive import (
+    derive,
+    entries,
+    listed_faults,
+    patch_parts,
+    reduce_chunk,
+    texts,
+    write_errors,
+)
 from marklens.indexing.describing import Describer
 from marklens.indexing.folder import (
     FolderLock,
@@ -25,6 +33,7 @@ from marklens.indexing.folder import (
     require_same,
 )
 from marklens.retrieval.catalog import Catalog
+from marklens.retrieval.patch_store import append_patches
 from marklens.retrieval.vector_store import open_store
 from marklens.text.index_builder import build_index as build_text_index
 from marklens.text.index_builder import merge_indexes
@@ -42,7 +51,7 @@ def add_marks(describer: Describer, dataset: Dataset, recipe: Recipe, chunk: int
     started, folder = perf_counter(), describer.folder
     with FolderLock(folder):
         manifest = load_changeable(folder)
-        require_same(manifest.recipe, recipe, folder, ("preprocessing", "model"))
+        require_same(manifest.recipe, recipe, folder, ("preprocessing", "model", "patches"))
         store = open_store(folder.vectors, writable=True)
         faults: list[Fault] = []
         with Catalog.open(folder.catalog, writable=True) as catalog:
@@ -68,6 +77,8 @@ def add_marks(describer: Describer, dataset: Dataset, recipe: Recipe, chunk: int
             more = build_text_index(texts(chunks, first))
             merge_indexes(TextIndex.load(folder.texts), more).save(folder.texts)
             store.save(folder.vectors)
+            if manifest.recipe.patches:
+                append_patches(folder.patches, patch_parts(chunks, first))
             held = catalog.counts()
         new_ids = {mark.id for part in chunks for mark in part.marks}
         manifest = replace(

@@ -50,9 +50,9 @@ class ViewOptions:
     polarity: bool = True
     figurative: bool = True
     min_figure: float = 0.08
-    detector: str = "ppocr"
+    detector: str = "lettering"
     detector_side: int = 256
-    confidence: float = 0.6
+    confidence: float = 0.7
     fill: Fill = "flat"
     read: bool = True
 

@@ -1,0 +1,1 @@
+"""Candidates become hits: patches, colours, and the score that weighs them."""

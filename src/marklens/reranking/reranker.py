@@ -1,0 +1,132 @@
+"""Stage 2: the candidates of stage 1, looked at patch by patch and colour by colour."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from marklens.core.ports import LocalStore
+from marklens.core.types import VIEW_BITS, Candidate, Ids, LocalViews, PatchMatches, Scores, Vectors, ViewKind
+from marklens.reranking.color import color_similarities
+from marklens.reranking.scoring import Calibration, Channels, Values, Weights
+from marklens.reranking.spatial_matcher import match_patches, spatial_similarities
+
+PLAN, UNCALIBRATED = Weights(), Calibration()
+BLOCK = 2000
+"""Marks compared at a time; bounds the memory of an exhaustive ranking."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A candidate with its score.
+
+    Attributes:
+        candidate: as stage 1 brought it.
+        score: 0..1.
+        scores: of every channel, calibrated.
+    """
+
+    candidate: Candidate
+    score: float
+    scores: Scores
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why two marks are alike: their best pair of views, patch by patch.
+
+    Attributes:
+        views: the view of the query and the view of the mark.
+        matches: what matched.
+    """
+
+    views: tuple[ViewKind, ViewKind]
+    matches: PatchMatches
+
+
+class Reranker:
+    """Scores candidates by all channels that apply.
+
+    Args:
+        store: patches and colours of the index's views; None leaves the global channel alone.
+        weights: of the channels.
+        calibration: of the channels.
+    """
+
+    def __init__(
+        self,
+        store: LocalStore | None = None,
+        weights: Weights = PLAN,
+        calibration: Calibration = UNCALIBRATED,
+    ) -> None:
+        self.store, self.weights, self.calibration = store, weights, calibration
+
+    def rerank(self, query: LocalViews | None, candidates: Sequence[Candidate]) -> list[Ranked]:
+        """Score all candidates and sort them, best first; equal ones stay in the order they came in.
+
+        Args:
+            query: the views of the query; None where only the global channel is known.
+            candidates: of stage 1.
+        """
+        similarity = np.array([candidate.score for candidate in candidates], np.float32)
+        spatial = color = None
+        if self.store is not None and query is not None:
+            numbers = np.array([candidate.number for candidate in candidates], np.int64)
+            blocks = [
+                self._compared(query, numbers[at : at + BLOCK], self.store)
+                for at in range(0, len(numbers), BLOCK)
+            ]
+            spatial, color = (
+                np.concatenate([block[row] for block in blocks] or [similarity]) for row in (0, 1)
+            )
+        channels = Channels(np.clip(similarity, 0, 1), spatial, None, color).calibrated(self.calibration)
+        scores = channels.combined(self.weights)
+        order = np.argsort(-scores, kind="stable").tolist()
+        return [Ranked(candidates[row], float(scores[row]), channels.scores(row)) for row in order]
+
+    def stored(self, number: int) -> LocalViews | None:
+        """What is kept of a mark of the index, to ask for it as a query; None where nothing is."""
+        return None if self.store is None else self.store.of_marks(np.array([number], np.int64))[1]
+
+    def reason(self, query: LocalViews, kinds: Sequence[ViewKind], number: int) -> Reason | None:
+        """Why the spatial channel finds a mark of the index like the query; None where it does not apply.
+
+        Args:
+            query: its views.
+            kinds: which views they are.
+            number: of the mark.
+        """
+        if self.store is None:
+            return None
+        ids, views = self.store.of_marks(np.array([number], np.int64))
+        pairs = np.nan_to_num(spatial_similarities(query, views), nan=-1)
+        if not pairs.size or pairs.max() < 0:
+            return None
+        row, column = (int(place) for place in np.unravel_index(pairs.argmax(), pairs.shape))
+        kind = ViewKind(int(ids[column]) & ((1 << VIEW_BITS) - 1))
+        return Reason((kinds[row], kind), match_patches(query.view(row), views.view(column)))
+
+    def _compared(self, query: LocalViews, numbers: Ids, store: LocalStore) -> tuple[Values, Values]:
+        """The spatial and the colour channel of these marks."""
+        ids, views = store.of_marks(numbers)
+        owners = ids >> VIEW_BITS
+        return (
+            best_pairs(spatial_similarities(query, views), owners, numbers),
+            best_pairs(color_similarities(query.colors, views.colors), owners, numbers),
+        )
+
+
+def best_pairs(pairs: Vectors, owners: Ids, numbers: Ids) -> Values:
+    """For each mark the best of its pairs of views, float32 (n,); NaN where no pair applies.
+
+    Args:
+        pairs: float32 (query views, views of the marks).
+        owners: int64 (views of the marks,), the number of each view's mark, in the order of `numbers`.
+        numbers: int64 (n,).
+    """
+    found = np.full(len(numbers), np.nan, np.float32)
+    if pairs.size:
+        best = np.fmax.reduce(pairs, axis=0)
+        starts = np.flatnonzero(np.diff(owners, prepend=-1))
+        found[np.isin(numbers, owners)] = np.fmax.reduceat(best, starts)
+    return found

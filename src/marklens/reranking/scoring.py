@@ -1,0 +1,95 @@
+"""The one place where channels become a score."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from marklens.core.types import Scores, Vectors
+
+Values = npt.NDArray[np.float32]
+"""Shape (n,)."""
+Knots = tuple[tuple[float, float], ...]
+"""Points (raw, calibrated) of a rising map, straight lines between them, level beyond its ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """How much each channel counts; the defaults are the plan's."""
+
+    global_: float = 0.50
+    spatial: float = 0.35
+    text: float = 0.10
+    color: float = 0.05
+
+    def __post_init__(self) -> None:
+        values = [getattr(self, field.name) for field in fields(self)]
+        if not all(0 <= value < float("inf") for value in values) or sum(values) <= 0:
+            raise ValueError(f"weights must not be negative, and one must be positive: {self}")
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """A rising map for each channel; none leaves it as it is."""
+
+    global_: Knots = ()
+    spatial: Knots = ()
+    text: Knots = ()
+    color: Knots = ()
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            knots = np.array(getattr(self, field.name), np.float64).reshape(-1, 2)
+            rises = (np.diff(knots[:, 0]) > 0).all() and (np.diff(knots[:, 1]) >= 0).all()
+            if not rises or not ((knots >= 0) & (knots <= 1)).all():
+                raise ValueError(f"the knots of {field.name} must rise within 0..1: {knots.tolist()}")
+
+
+@dataclass(frozen=True, slots=True)
+class Channels:
+    """What each channel says of some candidates.
+
+    Attributes:
+        global_, spatial, text, color: float32 (n,), 0..1, NaN where the channel does not apply; None where it
+            applies to none of them.
+    """
+
+    global_: Values
+    spatial: Values | None = None
+    text: Values | None = None
+    color: Values | None = None
+
+    def calibrated(self, calibration: Calibration) -> Self:
+        """The same after each channel's map."""
+        return type(self)(
+            **{name: _mapped(values, getattr(calibration, name)) for name, values in self.present().items()}
+        )
+
+    def combined(self, weights: Weights) -> Values:
+        """The weighted means of the channels that apply, float32 (n,), 0..1; 0 where none has weight."""
+        total = np.zeros(len(self.global_), np.float64)
+        weight = np.zeros_like(total)
+        for name, values in self.present().items():
+            applies = ~np.isnan(values)
+            total[applies] += getattr(weights, name) * values[applies]
+            weight[applies] += getattr(weights, name)
+        return np.asarray(np.clip(total / np.where(weight > 0, weight, 1), 0, 1), np.float32)
+
+    def scores(self, row: int) -> Scores:
+        """Those of one candidate."""
+        values = {name: float(values[row]) for name, values in self.present().items()}
+        return Scores(**{name: None if np.isnan(value) else value for name, value in values.items()})
+
+    def present(self) -> Mapping[str, Values]:
+        """The channels that apply to any candidate, by name."""
+        named = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: values for name, values in named.items() if values is not None}
+
+
+def _mapped(values: Vectors, knots: Knots) -> Values:
+    if not knots:
+        return values
+    raw, calibrated = np.array(knots).T
+    return np.asarray(np.interp(values, raw, calibrated), np.float32)

@@ -31,6 +31,8 @@ from marklens.reranking.reranker import Ranked, Reason, Reranker
 from marklens.retrieval.catalog import Catalog
 from marklens.text.matcher import TextMatcher
 
+NAMED = 100
+"""Marks that a name brings to a search by picture."""
 LEAST_TEXT = 0.4
 """Texts scoring below this are unrelated: docs/benchmarks.md, names."""
 KIND_MASK = (1 << VIEW_BITS) - 1
@@ -112,15 +114,21 @@ class Engine:
         self._described = ByteCache[Query](cache_bytes, lambda query: query.bytes)
 
     def search(
-        self, picture: Pixels, top: int = 10, wanted: Filter | None = None, rerank: bool = True
+        self,
+        picture: Pixels,
+        top: int = 10,
+        wanted: Filter | None = None,
+        rerank: bool = True,
+        text: str | None = None,
     ) -> SearchResult:
-        """Find the marks most like a picture.
+        """Find the marks most like a picture, and like a name if one is given.
 
         Args:
             picture: decoded, uint8 (height, width, 3).
             top: how many hits.
             wanted: what every hit must satisfy; the graph is searched among those only.
             rerank: whether to go on after stage 1, where the index has what that takes.
+            text: a name that counts beside the picture, and brings candidates of its own.
 
         Raises:
             PictureError: there is nothing on the picture.
@@ -129,8 +137,12 @@ class Engine:
         query = self._query(picture, watch)
         watch.lap("recall")
         candidates = self.candidates(query.vectors, query.kinds, max(top, self.depth), wanted)
+        texts = None
+        if text is not None:
+            candidates += self._called(text, query, candidates, wanted)
+            texts = self._texts(text, candidates)
         watch.lap("retrieve")
-        ranked = self._reranker.rerank(query.local if rerank else None, candidates)[:top]
+        ranked = self._reranker.rerank(query.local if rerank else None, candidates, texts)[:top]
         hits = self._hits(
             [(found.candidate.number, found.score, found.scores, found.candidate.views) for found in ranked]
         )
@@ -183,6 +195,26 @@ class Engine:
         hits = self._hits([(number, score, Scores(text=score), ()) for number, score in found])
         watch.lap("rerank")
         return SearchResult(hits, (), _milliseconds(watch))
+
+    def _called(
+        self, text: str, query: Query, known: Sequence[Candidate], wanted: Filter | None
+    ) -> list[Candidate]:
+        """The marks called like this that stage 1 did not bring, with their likeness to the picture."""
+        allowed = self.catalog.allowed(wanted or Filter())
+        found = self._names().candidates(text, NAMED, allowed, LEAST_TEXT)
+        missing = sorted({number for number, _ in found} - {candidate.number for candidate in known})
+        kinds = self.catalog.view_kinds(missing)
+        ids = np.array([number << VIEW_BITS | kind for number in missing for kind in kinds[number]], np.int64)
+        if not len(ids):
+            return []
+        scores = query.vectors @ self.store.vectors(ids).T
+        return best_pairs(scores, np.broadcast_to(ids, scores.shape), query.kinds)
+
+    def _texts(self, text: str, candidates: Sequence[Candidate]) -> Vectors:
+        """The text channel of candidates, float32 (n,); NaN for marks without text."""
+        numbers = [candidate.number for candidate in candidates]
+        scores = self._names().scores_of(text, np.array(numbers, np.int64))
+        return np.array([scores.get(number, np.nan) for number in numbers], np.float32)
 
     def similar(self, number: int, depth: int) -> list[Candidate]:
         """Stage 1 for a mark of the index, by its stored vectors: no picture is read."""

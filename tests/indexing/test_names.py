@@ -8,6 +8,7 @@ from tests.small_index import Silent, build, draw_marks, quick_settings
 
 from marklens import assembly
 from marklens.cli.main import run
+from marklens.core.images import read_picture
 from marklens.core.resources import StopFlag
 from marklens.core.types import Filter
 from marklens.datasets.opening import open_dataset
@@ -93,3 +94,35 @@ def test_the_command(named: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "Kiwi" in capsys.readouterr().out
     assert run(["search-text", " - ", "--index", str(named)]) == 2
     assert "says nothing" in capsys.readouterr().err
+
+
+def test_a_name_beside_a_picture_brings_and_lifts_marks(named: Path, tmp_path: Path) -> None:
+    engine = opened(named)
+    picture = read_picture(tmp_path / "first" / "pictures" / "mark0006.png")
+    alone = engine.search(picture, 7)
+    assert all(hit.scores.text is None for hit in alone.hits)
+    both = engine.search(picture, 7, text="Quick Copy")
+    scores = {hit.mark.id: hit for hit in both.hits}
+    assert scores["mark0000"].scores.text > 0.6 and scores["mark0005"].scores.text is None
+    before = {hit.mark.id: hit.score for hit in alone.hits}
+    assert scores["mark0000"].score > before["mark0000"]
+    assert len(both.hits) == 7  # each mark once
+    filtered = engine.search(picture, 7, Filter(years=(1991, 1991)), text="Quick Copy")
+    assert [hit.mark.id for hit in filtered.hits] == ["mark0001"]
+    shallow = assembly.open_engine(named, quick_settings())
+    shallow.depth = 1
+    found = shallow.search(picture, 1, text="Quick Copy")
+    assert found.hits[0].mark.id == "mark0006"
+    assert "mark0000" in {hit.mark.id for hit in shallow.search(picture, 5, text="Quick Copy").hits}
+
+
+def test_the_search_command_takes_a_name(
+    named: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture = str(tmp_path / "first" / "pictures" / "mark0006.png")
+    call = ["search", picture, "--index", str(named), "--json", "--text", "Quick Copy"]
+    assert run(call) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["query"]["text"] == "Quick Copy"
+    assert any(hit["scores"]["text"] for hit in document["hits"])
+    assert run([*call[:-1], "?"]) == 2

@@ -58,3 +58,11 @@ def _pair(condition: str) -> tuple[str, str]:
     if not separator or not name:
         raise UsageError(f"--where takes name=value, as in office=EM, not '{condition}'")
     return name, value
+
+
+def require_words(text: str) -> None:
+    """Refuse a name that says nothing, such as a lone dash."""
+    from marklens.text.normalizer import words_of
+
+    if not words_of(text):
+        raise UsageError("the text says nothing: give a name with letters or digits")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from marklens.cli.options import IndexOption, JsonOption, make_filter, print_json
+from marklens.cli.options import IndexOption, JsonOption, make_filter, print_json, require_words
 from marklens.core.errors import MarklensError, PictureError, UsageError
 
 if TYPE_CHECKING:
@@ -29,6 +29,9 @@ def search(
     where: Annotated[
         list[str] | None, typer.Option(help="Only marks with this attribute: name=value; repeat for 'and'.")
     ] = None,
+    text: Annotated[
+        str | None, typer.Option(help="The name on the mark: counts beside the picture.", show_default=False)
+    ] = None,
     no_rerank: Annotated[
         bool, typer.Option("--no-rerank", help="Stop after stage 1: only compare the pictures as a whole.")
     ] = False,
@@ -49,6 +52,8 @@ def search(
     from marklens.settings import load_settings
 
     wanted = make_filter(vienna or (), years, where or ())
+    if text is not None:
+        require_words(text)
     if not image.is_file():
         raise UsageError(f"{image} is no file: give the picture to search for")
     engine = open_engine(index, load_settings())
@@ -56,7 +61,7 @@ def search(
     try:
         picture = read_picture(image)
         decoding = (perf_counter() - started) * 1e3
-        result = engine.search(picture, top, wanted, rerank=not no_rerank)
+        result = engine.search(picture, top, wanted, not no_rerank, text)
     except PictureError as error:
         raise MarklensError(f"{image} cannot be searched for: {error}") from error
     timings = dict(result.timings_ms)
@@ -65,18 +70,19 @@ def search(
     if html is not None:
         _write_page(html, image, picture, result, wanted, timings, engine)
     if as_json:
-        print_json(to_document(image, result, wanted, timings))
+        print_json(to_document(image, text, result, wanted, timings))
     else:
         print_hits(result.hits, timings, html)
 
 
 def to_document(
-    image: Path, result: "SearchResult", wanted: "Filter", timings: dict[str, float]
+    image: Path, text: str | None, result: "SearchResult", wanted: "Filter", timings: dict[str, float]
 ) -> dict[str, Any]:
     """The document of ``marklens search --json``."""
     return {
         "query": {
             "file": image.name,
+            "text": text,
             "views": [view.kind.label for view in result.views],
             "vienna": list(wanted.vienna),
             "years": list(wanted.years) if wanted.years else None,

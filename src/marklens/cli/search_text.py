@@ -4,9 +4,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from marklens.cli.options import IndexOption, JsonOption, make_filter, print_json
+from marklens.cli.options import IndexOption, JsonOption, make_filter, print_json, require_words
 from marklens.cli.search import hit_document, print_hits
-from marklens.core.errors import UsageError
 
 if TYPE_CHECKING:
     from marklens.core.types import Filter
@@ -37,11 +36,9 @@ def search_text(
     """
     from marklens.assembly import open_engine
     from marklens.settings import load_settings
-    from marklens.text.normalizer import words_of
 
     wanted = make_filter(vienna or (), years, where or ())
-    if not words_of(text):
-        raise UsageError("the text says nothing: give a name with letters or digits")
+    require_words(text)
     result = open_engine(index, load_settings()).search_text(text, top, wanted)
     if as_json:
         print_json(_document(text, result, wanted))

@@ -61,12 +61,16 @@ class Reranker:
     ) -> None:
         self.store, self.weights, self.calibration = store, weights, calibration
 
-    def rerank(self, query: LocalViews | None, candidates: Sequence[Candidate]) -> list[Ranked]:
+    def rerank(
+        self, query: LocalViews | None, candidates: Sequence[Candidate], texts: Values | None = None
+    ) -> list[Ranked]:
         """Score all candidates and sort them, best first; equal ones stay in the order they came in.
 
         Args:
             query: the views of the query; None where only the global channel is known.
             candidates: of stage 1.
+            texts: float32 (n,), 0..1, the text channel of the candidates, NaN where it does not apply; None
+                where no text is asked for.
         """
         similarity = np.array([candidate.score for candidate in candidates], np.float32)
         spatial = color = None
@@ -79,7 +83,7 @@ class Reranker:
             spatial, color = (
                 np.concatenate([block[row] for block in blocks] or [similarity]) for row in (0, 1)
             )
-        channels = Channels(np.clip(similarity, 0, 1), spatial, None, color).calibrated(self.calibration)
+        channels = Channels(np.clip(similarity, 0, 1), spatial, texts, color).calibrated(self.calibration)
         scores = channels.combined(self.weights)
         order = np.argsort(-scores, kind="stable").tolist()
         return [Ranked(candidates[row], float(scores[row]), channels.scores(row)) for row in order]

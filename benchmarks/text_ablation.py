@@ -21,13 +21,13 @@ from marklens.cli.logs import configure_logs
 from marklens.cli.progress import shown_progress
 from marklens.core.artifacts import read_json
 from marklens.core.resources import graceful_stop
-from marklens.core.types import Fault, Mark, Vectors, ViewKind
+from marklens.core.types import VIEW_BITS, Fault, Mark, Vectors, ViewKind
 from marklens.datasets.icons.brand_split import SPLITS, Split
 from marklens.datasets.opening import open_dataset
-from marklens.embeddings.pca_reducer import PcaReducer
 from marklens.evaluation.metrics import average_precision, first_is_relevant, recall_at
-from marklens.indexing.chunks import load_chunk
-from marklens.indexing.folder import IndexFolder, load_complete
+from marklens.indexing.folder import IndexFolder
+from marklens.retrieval.catalog import Catalog
+from marklens.retrieval.vector_store import open_store
 from marklens.settings import load_settings
 from marklens.training.lockups.real import find_pairs
 
@@ -124,19 +124,19 @@ def _build(index: Path, marks: Chosen, case: str) -> float:
 
 def _load(index: Path, files: Sequence[str]) -> tuple[Vectors, Vectors]:
     """Full views and views without text, (n, dims) twice, in order; full again where it is alone."""
-    folder = IndexFolder(index)
-    reducer = PcaReducer.load(folder.pca)
-    place = {file: number for number, file in enumerate(files)}
-    full = np.zeros((len(files), reducer.dims), np.float32)
-    figurative = np.zeros_like(full)
-    for path in folder.chunks(load_complete(folder).chunks):
-        chunk = load_chunk(path)
-        vectors = reducer.reduce(chunk.vectors.astype(np.float32))
-        rows = np.array([place[mark.path.name] for mark in chunk.marks])[chunk.owners]
-        is_full = chunk.kinds == int(ViewKind.FULL)
-        full[rows[is_full]] = vectors[is_full]
-        figurative[rows[is_full]] = vectors[is_full]
-        figurative[rows[~is_full]] = vectors[~is_full]
+    folder, place = IndexFolder(index), {file: number for number, file in enumerate(files)}
+    store = open_store(folder.vectors)
+    full = np.zeros((len(files), store.dims), np.float32)
+    with Catalog.open(folder.catalog) as catalog:
+        named = catalog.files()
+        kinds = catalog.view_kinds(named)
+    for number, file in named.items():
+        full[place[Path(file).name]] = store.vectors(np.array([number << VIEW_BITS], np.int64))[0]
+    figurative = full.copy()
+    for number, file in named.items():
+        if ViewKind.FIGURATIVE in kinds[number]:
+            id = np.array([number << VIEW_BITS | ViewKind.FIGURATIVE], np.int64)
+            figurative[place[Path(file).name]] = store.vectors(id)[0]
     return full, figurative
 
 

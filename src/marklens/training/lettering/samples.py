@@ -22,15 +22,16 @@ Batch = tuple[Pixels, npt.NDArray[np.float32]]
 
 
 def batches(samples: Sequence[Sample], random: np.random.Generator, area: int = AREA) -> Iterator[Batch]:
-    """Go through all samples once in random order; the last pictures of a shape may be left out."""
+    """Go through the samples in random order again and again; a shape that has filled a batch is yielded."""
     held: dict[tuple[int, int], list[tuple[Pixels, npt.NDArray[np.float32]]]] = {}
-    for place in random.permutation(len(samples)):
-        picture, shares = _placed(*_scaled(samples[place], random), random)
-        shape = (picture.shape[0], picture.shape[1])
-        group = held.setdefault(shape, [])
-        group.append((change_ink(picture, random), shares))
-        if len(group) * shape[0] * shape[1] >= area:
-            yield _stacked(held.pop(shape))
+    while True:
+        for place in random.permutation(len(samples)):
+            picture, shares = _placed(*_scaled(samples[place], random), random)
+            shape = (picture.shape[0], picture.shape[1])
+            group = held.setdefault(shape, [])
+            group.append((change_ink(picture, random), shares))
+            if len(group) * shape[0] * shape[1] >= area:
+                yield _stacked(held.pop(shape))
 
 
 def padded(samples: Sequence[Sample]) -> Iterator[Batch]:

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from marklens.training.lettering.network import LetteringNet
-from marklens.training.lettering.samples import Batch, Sample, batches, padded
+from marklens.training.lettering.samples import AREA, Batch, Sample, batches, padded
 
 LEARNING_RATE = 4e-3
 WARM_UP = 60
@@ -52,15 +52,25 @@ def train(
     minutes: float,
     seed: int,
     on_measured: Callable[[Measured], None],
+    area: int = AREA,
 ) -> LetteringNet:
-    """Train for so many minutes and return the averaged network; how far it gets depends on the machine."""
+    """Train for so many minutes and return the averaged network; how far it gets depends on the machine.
+
+    Args:
+        samples: to learn from.
+        validation: measured every two minutes, and at the end.
+        minutes: after which it ends; the learning rate falls towards that.
+        seed: of weights, order and changes.
+        on_measured: hears how it goes.
+        area: pixels of a batch.
+    """
     torch.manual_seed(seed)
     network = LetteringNet().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     kept = torch.optim.swa_utils.AveragedModel(network, avg_fn=_averaged, use_buffers=True)
     optimizer = torch.optim.AdamW(network.parameters(), LEARNING_RATE, weight_decay=1e-4)
     started = measured = perf_counter()
     seen, running = 0, float("nan")
-    for step, (pictures, shares) in enumerate(_ahead(_endless(samples, seed))):
+    for step, (pictures, shares) in enumerate(_ahead(batches(samples, np.random.default_rng(seed), area))):
         done = (perf_counter() - started) / 60 / minutes
         if done >= 1:
             break
@@ -127,12 +137,6 @@ def _rate(step: int, done: float) -> float:
 def _planes(pictures: np.ndarray) -> Tensor:
     planes = torch.from_numpy(pictures).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
     return planes.contiguous(memory_format=torch.channels_last)
-
-
-def _endless(samples: Sequence[Sample], seed: int) -> Iterator[Batch]:
-    random = np.random.default_rng(seed)
-    while True:
-        yield from batches(samples, random)
 
 
 def _ahead(source: Iterator[Batch], depth: int = 6) -> Iterator[Batch]:

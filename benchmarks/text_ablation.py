@@ -115,7 +115,7 @@ def _build(index: Path, marks: Chosen, case: str) -> float:
         "detector": detector, "detector_side": int(side), "confidence": float(confidence), "fill": fill,
         "read": False,
     }  # fmt: skip
-    settings = load_settings(views=views, pca={"own_from": 10**9})
+    settings = load_settings(views=views, pca={"own_from": 10**9}, patches={"dims": 0})
     with shown_progress() as progress, graceful_stop() as stop:
         assembly.build(index, marks, settings, None, progress, stop)
     by_kind = assembly.open_engine(index, settings).catalog.counts().views_by_kind

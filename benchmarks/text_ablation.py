@@ -24,6 +24,7 @@ from marklens.core.resources import graceful_stop
 from marklens.core.types import VIEW_BITS, Fault, Mark, Vectors, ViewKind
 from marklens.datasets.icons.brand_split import SPLITS, Split
 from marklens.datasets.opening import open_dataset
+from marklens.engine import WORDED
 from marklens.evaluation.metrics import average_precision, first_is_relevant, recall_at
 from marklens.indexing.folder import IndexFolder
 from marklens.retrieval.catalog import Catalog
@@ -33,7 +34,7 @@ from marklens.training.lockups.real import find_pairs
 
 CASES = ("ppocr:256:0.6:flat", "tesseract:512:0.5:flat", "lettering:256:0.5:flat", "lettering:256:0.5:telea",
          "lettering:256:0.5:navier-stokes")  # fmt: skip
-MODES = ("raw", "masked only", "both")
+MODES = ("raw", "masked only", "both", "weighed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,10 +143,13 @@ def _load(index: Path, files: Sequence[str]) -> tuple[Vectors, Vectors]:
 
 def measure(views: tuple[Vectors, Vectors], questions: Sequence[Question], mode: str) -> dict[str, float]:
     full, figurative = views
-    kinds = {"raw": [full], "masked only": [figurative], "both": [full, figurative]}[mode]
+    kinds = [full] if mode == "raw" else [figurative] if mode == "masked only" else [figurative, full]
+    worded = WORDED if mode == "weighed" else 1.0
     rows = []
     for question in questions:
-        scores = np.max([kind @ other[question.query] for kind in kinds for other in kinds], axis=0)
+        pairs = np.array([kind @ other[question.query] for kind in kinds for other in kinds])
+        pairs[1:] *= worded  # the first pair is without words, or both marks have but one view
+        scores = pairs.max(axis=0)
         scores[question.query] = -np.inf
         ranks = np.sort([np.count_nonzero(scores >= scores[answer]) for answer in question.relevant])
         relevant = len(ranks)

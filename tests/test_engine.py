@@ -45,3 +45,20 @@ def test_a_picture_asked_for_again_costs_no_network(index: Path, marks: Path) ->
     assert other.timings_ms["embed"] > 0
     forgetful = open_engine(index, load_settings(search={"cache_mb": 0}))
     assert all(forgetful.search(picture).timings_ms["embed"] > 0 for _ in range(2))
+
+
+def test_pairs_of_views_with_words_count_less(index: Path) -> None:
+    engine = open_engine(index, load_settings())
+    figured = engine.catalog.figured()
+    assert 0 < figured.sum() < len(figured) == engine.catalog.capacity
+    number = int(np.flatnonzero(figured)[0])
+    plain = int(np.flatnonzero(~figured)[0])
+    ids = np.array([number << 3 | FULL, plain << 3 | FULL], np.int64)
+    vectors = engine.store.vectors(ids)
+    # the full view of a mark with words meets itself at 0.8, one without at 1
+    found = {c.number: c for c in engine.candidates(vectors[:1], (FULL,), 30)}
+    assert found[number].views in {(FULL, FULL), (FULL, FIGURATIVE)} and found[number].score < 0.999
+    found = {c.number: c for c in engine.candidates(vectors[1:], (FULL,), 30)}
+    assert found[plain].score > 0.999
+    best = engine.similar(number, 1)[0]
+    assert best.number == number and best.score > 0.999 and best.views == (FIGURATIVE, FIGURATIVE)

@@ -136,7 +136,9 @@ def test_a_detector_that_fails_is_logged_and_costs_no_mark() -> None:
     finally:
         logger.remove(sink)
     assert kinds(prepared.views) == [ViewKind.FULL]
-    assert lines == ["WARNING text detector failing failed, taken as no text: RuntimeError: the network fell over\n"]
+    assert lines == [
+        "WARNING text detector failing failed, taken as no text: RuntimeError: the network fell over\n"
+    ]
 
 
 @pytest.mark.parametrize("shade", [255, 0, 128])

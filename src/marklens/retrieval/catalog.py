@@ -66,6 +66,7 @@ class Catalog:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._cached_allowed = lru_cache(CACHED_FILTERS)(self._find_allowed)
+        self._cached_figured = lru_cache(1)(self._find_figured)
         self._cached_facets = lru_cache(CACHED_FILTERS)(self._find_facets)
 
     @staticmethod
@@ -230,6 +231,10 @@ class Catalog:
             return None
         return self._cached_allowed(changes, _key(filter))
 
+    def figured(self) -> Bools:
+        """Bool (capacity,), read-only: True at the number of each mark that has a view without its text."""
+        return self._cached_figured(self._database.value("SELECT changes FROM state"))
+
     def facets(self, filter: Filter) -> Facets:
         """Count the living marks that satisfy the filter by Vienna division, year and attribute."""
         changes = self._database.value("SELECT changes FROM state")
@@ -258,6 +263,15 @@ class Catalog:
         """
         with self._database.reading() as db:
             return digest(db)
+
+    def _find_figured(self, changes: int) -> Bools:
+        with self._database.reading() as db:
+            (capacity,) = db.execute(_CAPACITY).fetchone()
+            rows = db.execute("SELECT number FROM views WHERE kind = ?", [int(ViewKind.FIGURATIVE)])
+            figured = np.zeros(capacity, np.bool_)
+            figured[np.fromiter((number for (number,) in rows), np.int64)] = True
+        figured.flags.writeable = False
+        return figured
 
     def _find_allowed(self, changes: int, key: FilterKey) -> Bools:
         with self._database.reading() as db:

@@ -17,6 +17,7 @@ from PIL import Image
 from marklens.core.errors import ModelError
 from marklens.core.types import Mark, Pixels
 from marklens.indexing.preparing import InProcessPreparer, PoolPreparer, Prepared
+from marklens.indexing.worker import Worker
 from marklens.preprocessing.pipeline import PreparedMark, ViewMaker, ViewOptions
 from marklens.preprocessing.text_detector import NoDetector
 
@@ -257,3 +258,30 @@ def test_a_signal_while_workers_start_stops_in_one_line(tmp_path: Path, number: 
     assert errors.splitlines()[-1].startswith("marklens: stopped, and every finished chunk is kept")
     assert "Traceback" not in errors
     assert "Process" not in errors
+
+
+def make_at_second_try(flag: str) -> ViewMaker:
+    if not os.path.exists(flag):
+        with open(flag, "w"):
+            pass
+        os.kill(os.getpid(), signal.SIGKILL)
+    return make_moody()
+
+
+def name_of_tool(_: None, tool: ViewMaker) -> str:
+    return type(tool).__name__
+
+
+def make_never() -> ViewMaker:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return make_moody()
+
+
+def test_a_worker_killed_while_it_starts_is_started_again(tmp_path: Path) -> None:
+    worker = Worker(partial(make_at_second_try, str(tmp_path / "flag")), 60)
+    assert worker.run(name_of_tool, None) == "MoodyMaker"
+    worker.close()
+    hopeless = Worker(make_never, 60)
+    with pytest.raises(ModelError, match="cannot start: it died of signal SIGKILL"):
+        hopeless.run(name_of_tool, None)
+    hopeless.close()

@@ -16,6 +16,7 @@ from marklens.core.errors import MarklensError, ModelError
 
 START_SECONDS = 120.0
 """Loading libraries and a network takes 1 to 3 seconds, on a busy machine with cold disks much longer."""
+START_ATTEMPTS = 3
 END_SECONDS = 5.0
 STOPS = (signal.SIGINT, signal.SIGTERM)
 """They reach the whole group of processes; the parent alone decides what they mean."""
@@ -85,6 +86,16 @@ class Worker:
         self._end()
 
     def _start(self) -> Connection:
+        """Start the process; one that is killed while it starts, say for want of memory, is started again."""
+        lost = WorkerLost("died")
+        for _ in range(START_ATTEMPTS):
+            try:
+                return self._try_start()
+            except WorkerLost as error:
+                lost = error
+        raise ModelError(f"a worker cannot start: it {lost}")
+
+    def _try_start(self) -> Connection:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         with self._lock:
@@ -102,7 +113,7 @@ class Worker:
                 ours.recv() if ours.poll(START_SECONDS) else f"nothing heard for {START_SECONDS:g} seconds"
             )
         except (EOFError, OSError):
-            failure = f"it died{self._end()}"
+            raise WorkerLost(f"died{self._end()}") from None
         if failure is None:
             return ours
         self._end()

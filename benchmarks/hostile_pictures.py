@@ -136,7 +136,7 @@ def main(
         enemy.over.set()
         thread.join()
         row = _account(planted, index, enemy, seconds)
-    report("Twenty thousand pictures among enemies", [row], out)
+    report("A build among enemies", [row], out)
     if plot is not None:
         write_text(plot, draw(enemy.memory))
     if row["indexed"] != marks or row["planted in errors.jsonl"] != hang + crash:

@@ -12,7 +12,6 @@ import signal
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
@@ -23,13 +22,14 @@ from typing import Annotated, Any
 import psutil
 import typer
 
+from benchmarks.chosen_marks import ChosenMarks
 from benchmarks.reporting import report
 from marklens import assembly
 from marklens.cli.logs import configure_logs
 from marklens.cli.progress import shown_progress
 from marklens.core.artifacts import write_text
 from marklens.core.resources import graceful_stop, tree_memory
-from marklens.core.types import Fault, Mark, Pixels, TextFinding
+from marklens.core.types import Mark, Pixels, TextFinding
 from marklens.datasets.opening import open_dataset
 from marklens.embeddings.view_describer import ViewDescriber
 from marklens.indexing.builder import BuildOptions, build_index
@@ -98,22 +98,6 @@ class Enemy:
                 self.kills += 1
 
 
-@dataclass(frozen=True, slots=True)
-class Planted:
-    """A dataset with enemies among its marks."""
-
-    root: Path
-    plain: tuple[Mark, ...]
-
-    def count(self) -> int:
-        """How many marks."""
-        return len(self.plain)
-
-    def marks(self, on_fault: Callable[[Fault], None]) -> Iterator[Mark]:
-        """All of them."""
-        yield from self.plain
-
-
 def main(
     dataset: Annotated[Path, typer.Option(help="What import-icons wrote.")],
     marks: Annotated[int, typer.Option(help="Real logos.")] = 20_000,
@@ -143,7 +127,7 @@ def main(
         raise typer.Exit(1)
 
 
-def _plant(real: Any, folder: Path, count: int, sides: dict[int, int]) -> Planted:
+def _plant(real: Any, folder: Path, count: int, sides: dict[int, int]) -> ChosenMarks:
     from PIL import Image
 
     chosen = list(islice(real.marks(lambda fault: None), count))
@@ -157,10 +141,10 @@ def _plant(real: Any, folder: Path, count: int, sides: dict[int, int]) -> Plante
             picture.save(path)
             mark = Mark(f"planted-{path.stem}", path.name, path)
             chosen.insert(chance.randrange(len(chosen)), mark)
-    return Planted(folder, tuple(chosen))
+    return ChosenMarks(folder, tuple(chosen))
 
 
-def _build(planted: Planted, index: IndexFolder) -> None:
+def _build(planted: ChosenMarks, index: IndexFolder) -> None:
     settings = load_settings(build={"timeout": TIMEOUT})
     options, embedder = assembly.view_options(settings), assembly.make_embedder(settings)
     patches = assembly.make_patch_reducer(settings, embedder, settings.patches.dims)
@@ -176,18 +160,18 @@ def _build(planted: Planted, index: IndexFolder) -> None:
         build_index(describer, planted, recipe, BuildOptions(settings.build.chunk, None, 0))
 
 
-def _account(planted: Planted, index: IndexFolder, enemy: Enemy, seconds: float) -> dict[str, Any]:
+def _account(planted: ChosenMarks, index: IndexFolder, enemy: Enemy, seconds: float) -> dict[str, Any]:
     engine = assembly.open_engine(index.root, load_settings())
     indexed = set(engine.catalog.files().values())
     faults = [json.loads(line) for line in index.errors.read_text(encoding="utf-8").splitlines()]
     named = {fault["item"] for fault in faults if fault["item"].startswith((f"{HANG}-", f"{CRASH}-"))}
     settled = [size for second, size in enemy.memory if second > seconds * 0.2]
     return {
-        "real marks": sum(not mark.id.startswith("planted") for mark in planted.plain),
+        "real marks": sum(not mark.id.startswith("planted") for mark in planted.chosen),
         "indexed": len(indexed),
         "planted in errors.jsonl": len(named),
         "workers killed": enemy.kills,
-        "marks a second": len(planted.plain) / seconds,
+        "marks a second": len(planted.chosen) / seconds,
         "MB, median": sorted(settled)[len(settled) // 2] / 1e6,
         "MB, peak": max(settled) / 1e6,
     }

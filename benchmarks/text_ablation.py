@@ -7,7 +7,7 @@ lock-ups of the icon packs, `training.lockups.real`). Every case is one index; t
 for all, so that nothing but the views differs.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -15,13 +15,14 @@ from typing import Annotated
 import numpy as np
 import typer
 
+from benchmarks.chosen_marks import ChosenMarks
 from benchmarks.reporting import report
 from marklens import assembly
 from marklens.cli.logs import configure_logs
 from marklens.cli.progress import shown_progress
 from marklens.core.artifacts import read_json
 from marklens.core.resources import graceful_stop
-from marklens.core.types import VIEW_BITS, Fault, Mark, Vectors, ViewKind
+from marklens.core.types import VIEW_BITS, Mark, Vectors, ViewKind
 from marklens.datasets.icons.brand_split import SPLITS, Split
 from marklens.datasets.opening import open_dataset
 from marklens.engine import WORDED
@@ -35,22 +36,6 @@ from marklens.training.lockups.real import find_pairs
 CASES = ("ppocr:256:0.6:flat", "tesseract:512:0.5:flat", "lettering:256:0.5:flat", "lettering:256:0.5:telea",
          "lettering:256:0.5:navier-stokes")  # fmt: skip
 MODES = ("raw", "masked only", "both", "weighed")
-
-
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """A dataset of some marks of another."""
-
-    root: Path
-    chosen: tuple[Mark, ...]
-
-    def count(self) -> int:
-        """How many marks."""
-        return len(self.chosen)
-
-    def marks(self, on_fault: Callable[[Fault], None]) -> Iterator[Mark]:
-        """All of them."""
-        yield from self.chosen
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +70,7 @@ def main(
     rows = []
     for name in case or CASES:
         index = work / f"{split}-{name.replace(':', '-')}"
-        share = _build(index, Chosen(dataset, tuple(marks)), name)
+        share = _build(index, ChosenMarks(dataset, tuple(marks)), name)
         views = _load(index, files)
         for mode in MODES if name == (case or CASES)[0] else MODES[1:]:
             row = {"case": "" if mode == "raw" else name, "views": mode, "without text": share}
@@ -109,7 +94,7 @@ def choose(dataset: Path, split: Split, count: int) -> list[Mark]:
     return [mark for place, mark in enumerate(marks) if mark.path.name in named or place in others]
 
 
-def _build(index: Path, marks: Chosen, case: str) -> float:
+def _build(index: Path, marks: ChosenMarks, case: str) -> float:
     """Build one index; the share of marks that have a view without text."""
     detector, side, confidence, fill = case.split(":")
     views = {

@@ -20,11 +20,11 @@ import typer
 
 from benchmarks.reporting import report
 from benchmarks.text_truth import Truth, made, real
+from marklens.assembly import make_view_maker
 from marklens.core.types import Bools, Pixels
 from marklens.datasets.icons.brand_split import SPLITS
 from marklens.preprocessing.image_normalizer import GROUND_TOLERANCE, find_ground
 from marklens.preprocessing.pipeline import ViewMaker, ViewOptions
-from marklens.preprocessing.text_detector import create_text_detector
 from marklens.preprocessing.text_masker import remove_text
 
 CASES = (
@@ -66,7 +66,7 @@ def make_maker(case: str) -> ViewMaker:
     """A pipeline from ``detector:side:confidence``."""
     detector, side, confidence = case.split(":")
     options = ViewOptions(detector=detector, detector_side=int(side), confidence=float(confidence))
-    return ViewMaker(options, create_text_detector(detector, int(side), float(confidence)))
+    return make_view_maker(options)
 
 
 def score_case(case: str, truths: Sequence[Truth]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from marklens.core.byte_cache import ByteCache
 from marklens.core.ports import VectorStore
 from marklens.core.stopwatch import Stopwatch
 from marklens.core.types import (
+    KIND_MASK,
     VIEW_BITS,
     Candidate,
     Filter,
@@ -29,6 +30,7 @@ from marklens.embeddings.view_describer import ViewDescriber
 from marklens.preprocessing.pipeline import ViewMaker
 from marklens.reranking.reranker import Ranked, Reason, Reranker
 from marklens.retrieval.catalog import Catalog
+from marklens.retrieval.view_pairs import best_pairs
 from marklens.text.matcher import TextMatcher
 
 WORDED = 0.8
@@ -41,7 +43,6 @@ NAMED = 100
 """Marks that a name brings to a search by picture."""
 LEAST_TEXT = 0.4
 """Texts scoring below this are unrelated: docs/benchmarks.md, names."""
-KIND_MASK = (1 << VIEW_BITS) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,29 +266,6 @@ class Engine:
             Hit(rank, marks[number], score, scores, views, readings.get(number))
             for rank, (number, score, scores, views) in enumerate(found, start=1)
         )
-
-
-def best_pairs(scores: Vectors, ids: Ids, kinds: tuple[ViewKind, ...]) -> list[Candidate]:
-    """Merge the answers to a query's views: every mark once, with its best pair of views.
-
-    Args:
-        scores: float32 (views, k), -inf where nothing was found.
-        ids: int64 (views, k), view ids.
-        kinds: which views of the query the rows are.
-
-    Returns:
-        candidates by falling score; equal scores stand in the order of their numbers.
-    """
-    rows = np.repeat(np.arange(len(scores)), scores.shape[1])
-    flat, numbers = scores.ravel(), ids.ravel() >> VIEW_BITS
-    found = np.flatnonzero(np.isfinite(flat))
-    order = found[np.lexsort((numbers[found], -flat[found]))]
-    _, first = np.unique(numbers[order], return_index=True)
-    chosen = order[np.sort(first)]
-    return [
-        Candidate(int(numbers[place]), float(flat[place]), (kinds[rows[place]], ViewKind(int(kind))))
-        for place, kind in zip(chosen, ids.ravel()[chosen] & KIND_MASK, strict=True)
-    ]
 
 
 def _fingerprint(picture: Pixels) -> tuple[bytes, tuple[int, ...]]:

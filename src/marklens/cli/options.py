@@ -15,6 +15,20 @@ if TYPE_CHECKING:
 
 IndexOption = Annotated[Path, typer.Option("--index", help="The index folder.", show_default=False)]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+TopOption = Annotated[int, typer.Option("--top", min=1, help="How many hits.")]
+ViennaOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--vienna", help="Only marks with this Vienna code or its beginning (26, 26.04); repeat for 'or'."
+    ),
+]
+YearsOption = Annotated[
+    str | None, typer.Option("--years", help="Only marks of these years: 2001 or 1998-2005.")
+]
+WhereOption = Annotated[
+    list[str] | None,
+    typer.Option("--where", help="Only marks with this attribute: name=value; repeat for 'and'."),
+]
 DatasetArgument = Annotated[
     Path,
     typer.Argument(help="An L3D folder, a folder of pictures, or a CSV/JSONL manifest.", show_default=False),
@@ -40,6 +54,15 @@ def make_filter(vienna: Sequence[str], years: str | None, where: Sequence[str]) 
     if len(attributes) < len(where):
         raise UsageError("--where names an attribute twice: a mark has one value of each")
     return Filter(tuple(vienna), _years(years) if years else None, attributes)
+
+
+def filter_document(wanted: "Filter") -> dict[str, Any]:
+    """A filter as the documents of the search commands show it."""
+    return {
+        "vienna": list(wanted.vienna),
+        "years": list(wanted.years) if wanted.years else None,
+        "attributes": dict(wanted.attributes),
+    }
 
 
 def _years(text: str) -> tuple[int, int]:

@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from marklens.cli.options import IndexOption, JsonOption, make_filter, print_json, require_words
+from marklens.cli.options import (
+    IndexOption,
+    JsonOption,
+    TopOption,
+    ViennaOption,
+    WhereOption,
+    YearsOption,
+    filter_document,
+    make_filter,
+    print_json,
+    require_words,
+)
 from marklens.core.errors import MarklensError, PictureError, UsageError
 
 if TYPE_CHECKING:
@@ -20,15 +31,10 @@ if TYPE_CHECKING:
 def search(
     image: Annotated[Path, typer.Argument(help="The picture to search for.", show_default=False)],
     index: IndexOption,
-    top: Annotated[int, typer.Option(min=1, help="How many hits.")] = 10,
-    vienna: Annotated[
-        list[str] | None,
-        typer.Option(help="Only marks with this Vienna code or its beginning (26, 26.04); repeat for 'or'."),
-    ] = None,
-    years: Annotated[str | None, typer.Option(help="Only marks of these years: 2001 or 1998-2005.")] = None,
-    where: Annotated[
-        list[str] | None, typer.Option(help="Only marks with this attribute: name=value; repeat for 'and'.")
-    ] = None,
+    top: TopOption = 10,
+    vienna: ViennaOption = None,
+    years: YearsOption = None,
+    where: WhereOption = None,
     text: Annotated[
         str | None, typer.Option(help="The name on the mark: counts beside the picture.", show_default=False)
     ] = None,
@@ -84,9 +90,7 @@ def to_document(
             "file": image.name,
             "text": text,
             "views": [view.kind.label for view in result.views],
-            "vienna": list(wanted.vienna),
-            "years": list(wanted.years) if wanted.years else None,
-            "attributes": dict(wanted.attributes),
+            **filter_document(wanted),
         },
         "hits": [hit_document(hit) for hit in result.hits],
         "timings_ms": {stage: round(value, 3) for stage, value in timings.items()},

@@ -37,6 +37,8 @@ class ViewKind(IntEnum):
 
 VIEW_BITS = 3
 """A view id is ``mark number << 3 | view kind``: the 8 possible views of a mark fill one byte of a bitmap."""
+KIND_MASK = (1 << VIEW_BITS) - 1
+"""The bits of a view id that tell the kind."""
 
 
 @dataclass(frozen=True, slots=True)

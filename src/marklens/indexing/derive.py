@@ -21,7 +21,7 @@ from marklens.retrieval.catalog import Catalog, Entry
 from marklens.retrieval.patch_store import Part, write_patch_store
 from marklens.retrieval.vector_store import create_store
 from marklens.text.extractor import mark_text
-from marklens.text.index_builder import build_index as build_text_index
+from marklens.text.index_builder import TextIndexBuilder
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +82,13 @@ def derive(
 
     started = perf_counter()
     progress.start("catalog", chunks)
-    Catalog.create(folder.catalog, entries(_load(paths, progress), first=0))
+    names = TextIndexBuilder()
+    Catalog.create(folder.catalog, noting_texts(entries(_load(paths, progress), first=0), names))
     seconds["catalog"] = perf_counter() - started
 
     started = perf_counter()
-    progress.start("texts", chunks)
-    build_text_index(texts(_load(paths, progress), first=0)).save(folder.texts)
+    progress.start("texts", None)
+    names.finish().save(folder.texts)
     seconds["texts"] = perf_counter() - started
     return Derived(views, seconds)
 
@@ -115,15 +116,13 @@ def entries(chunks: Iterable[Chunk], first: int) -> Iterator[Entry]:
             number += 1
 
 
-def texts(chunks: Iterable[Chunk], first: int) -> Iterator[tuple[int, str]]:
-    """What the marks of these chunks say, by number from `first` on: their text, else what was read."""
-    number = first
-    for chunk in chunks:
-        for mark, reading in zip(chunk.marks, chunk.readings, strict=True):
-            said = mark_text(mark.text, [reading] if reading else [])
-            if said is not None:
-                yield number, said.text
-            number += 1
+def noting_texts(entries: Iterable[Entry], names: TextIndexBuilder) -> Iterator[Entry]:
+    """The same entries; on the way, `names` takes what each mark says: its text, else what was read."""
+    for entry in entries:
+        said = mark_text(entry.mark.text, [entry.reading] if entry.reading else [])
+        if said is not None:
+            names.add(entry.number, said.text)
+        yield entry
 
 
 def write_errors(folder: IndexFolder, chunks: int, dataset_faults: Sequence[Fault]) -> int:

@@ -16,9 +16,9 @@ from marklens.indexing.derive import (
     derive,
     entries,
     listed_faults,
+    noting_texts,
     patch_parts,
     reduce_chunk,
-    texts,
     write_errors,
 )
 from marklens.indexing.describing import Describer
@@ -35,8 +35,7 @@ from marklens.indexing.folder import (
 from marklens.retrieval.catalog import Catalog
 from marklens.retrieval.patch_store import append_patches
 from marklens.retrieval.vector_store import open_store
-from marklens.text.index_builder import build_index as build_text_index
-from marklens.text.index_builder import merge_indexes
+from marklens.text.index_builder import TextIndexBuilder, merge_indexes
 from marklens.text.text_index import TextIndex
 
 
@@ -73,9 +72,10 @@ def add_marks(describer: Describer, dataset: Dataset, recipe: Recipe, chunk: int
                 number += len(part.marks)
             total = manifest.chunks + len(chunks)
             written = write_errors(folder, total, [*listed_faults(folder, "dataset"), *faults])
-            catalog.append(entries(chunks, first))  # from here to the end nobody can open the index
-            more = build_text_index(texts(chunks, first))
-            merge_indexes(TextIndex.load(folder.texts), more).save(folder.texts)
+            names = TextIndexBuilder()
+            # from here to the end nobody can open the index
+            catalog.append(noting_texts(entries(chunks, first), names))
+            merge_indexes(TextIndex.load(folder.texts), names.finish()).save(folder.texts)
             store.save(folder.vectors)
             if manifest.recipe.patches:
                 append_patches(folder.patches, patch_parts(chunks, first))

@@ -28,6 +28,7 @@ SURE = 0.8
 STRICTER = (0.95, 0.99)
 """Asked in turn where less than `FIGURE_SHARE` of the ink would be left: symbols are less sure letters."""
 FIGURE_SHARE = 0.08
+"""What a view without text must keep by default, see `ViewOptions.min_figure`."""
 LONE_SHARE = 0.45
 """Height of a lone piece of ink, over the picture's longer side, from which it is the symbol."""
 

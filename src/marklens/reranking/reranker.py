@@ -6,7 +6,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from marklens.core.ports import LocalStore
-from marklens.core.types import VIEW_BITS, Candidate, Ids, LocalViews, PatchMatches, Scores, Vectors, ViewKind
+from marklens.core.types import (
+    KIND_MASK,
+    VIEW_BITS,
+    Candidate,
+    Ids,
+    LocalViews,
+    PatchMatches,
+    Scores,
+    Vectors,
+    ViewKind,
+)
 from marklens.reranking.color import color_similarities
 from marklens.reranking.scoring import Calibration, Channels, Values, Weights
 from marklens.reranking.spatial_matcher import match_patches, spatial_similarities
@@ -107,7 +117,7 @@ class Reranker:
         if not pairs.size or pairs.max() < 0:
             return None
         row, column = (int(place) for place in np.unravel_index(pairs.argmax(), pairs.shape))
-        kind = ViewKind(int(ids[column]) & ((1 << VIEW_BITS) - 1))
+        kind = ViewKind(int(ids[column]) & KIND_MASK)
         return Reason((kinds[row], kind), match_patches(query.view(row), views.view(column)))
 
     def _compared(self, query: LocalViews, numbers: Ids, store: LocalStore) -> tuple[Values, Values]:

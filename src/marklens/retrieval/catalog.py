@@ -7,13 +7,23 @@ from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 
-import numpy as np
-
 from marklens.core.artifacts import write_atomic
 from marklens.core.errors import ArtifactError, UsageError
 from marklens.core.types import Bools, Filter, Mark, ReadText, ViewKind
 from marklens.retrieval.catalog_database import Database, bindable, new_database, unique_rows
-from marklens.retrieval.catalog_filters import LIVING, REMOVED, Condition, Facets, conditions, count_facets
+from marklens.retrieval.catalog_filters import (
+    CAPACITY,
+    LIVING,
+    REMOVED,
+    Condition,
+    Facets,
+    FilterKey,
+    conditions,
+    count_facets,
+    filter_key,
+    keyed_filter,
+    marked,
+)
 from marklens.retrieval.catalog_schema import (
     INDEXES,
     SCHEMA_VERSION,
@@ -32,9 +42,6 @@ __all__ = ["Catalog", "CatalogCounts", "Entry"]
 
 CACHED_FILTERS = 16
 """A mask of allowed marks costs one byte a mark."""
-_CAPACITY = "SELECT COALESCE(MAX(number) + 1, 0) FROM marks"
-
-FilterKey = tuple[tuple[str, ...], tuple[int, int] | None, tuple[tuple[str, str], ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +236,7 @@ class Catalog:
         changes = self._database.value("SELECT changes FROM state")
         if not filter and self._database.value(f"{REMOVED.sql} LIMIT 1") is None:
             return None
-        return self._cached_allowed(changes, _key(filter))
+        return self._cached_allowed(changes, filter_key(filter))
 
     def figured(self) -> Bools:
         """Bool (capacity,), read-only: True at the number of each mark that has a view without its text."""
@@ -238,7 +245,7 @@ class Catalog:
     def facets(self, filter: Filter) -> Facets:
         """Count the living marks that satisfy the filter by Vienna division, year and attribute."""
         changes = self._database.value("SELECT changes FROM state")
-        return self._cached_facets(changes, _key(filter))
+        return self._cached_facets(changes, filter_key(filter))
 
     def counts(self) -> CatalogCounts:
         """How much there is."""
@@ -254,7 +261,7 @@ class Catalog:
     @property
     def capacity(self) -> int:
         """The largest number that was ever used, plus one."""
-        return int(self._database.value(_CAPACITY))
+        return int(self._database.value(CAPACITY))
 
     def content_digest(self) -> str:
         """SHA-256 over all rows in the order of their keys, in hexadecimal.
@@ -265,39 +272,20 @@ class Catalog:
             return digest(db)
 
     def _find_figured(self, changes: int) -> Bools:
+        figured = Condition("SELECT number FROM views WHERE kind = ?", (int(ViewKind.FIGURATIVE),))
         with self._database.reading() as db:
-            (capacity,) = db.execute(_CAPACITY).fetchone()
-            rows = db.execute("SELECT number FROM views WHERE kind = ?", [int(ViewKind.FIGURATIVE)])
-            figured = np.zeros(capacity, np.bool_)
-            figured[np.fromiter((number for (number,) in rows), np.int64)] = True
-        figured.flags.writeable = False
-        return figured
+            found = marked(db, figured)
+        found.flags.writeable = False
+        return found
 
     def _find_allowed(self, changes: int, key: FilterKey) -> Bools:
         with self._database.reading() as db:
-            (capacity,) = db.execute(_CAPACITY).fetchone()
-
-            def marked(condition: Condition) -> Bools:
-                numbers = np.zeros(capacity, np.bool_)
-                rows = db.execute(condition.sql, condition.parameters)
-                numbers[np.fromiter((number for (number,) in rows), np.int64)] = True
-                return numbers
-
-            found = ~marked(REMOVED)
-            for condition in conditions(_filter(key)) or [LIVING]:
-                found &= marked(condition)
+            found = ~marked(db, REMOVED)
+            for condition in conditions(keyed_filter(key)) or [LIVING]:
+                found &= marked(db, condition)
         found.flags.writeable = False
         return found
 
     def _find_facets(self, changes: int, key: FilterKey) -> Facets:
         with self._database.reading() as db:
-            return count_facets(db, _filter(key))
-
-
-def _key(filter: Filter) -> FilterKey:
-    return filter.vienna, filter.years, tuple(sorted(filter.attributes.items()))
-
-
-def _filter(key: FilterKey) -> Filter:
-    vienna, years, attributes = key
-    return Filter(vienna, years, dict(attributes))
+            return count_facets(db, keyed_filter(key))

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from itertools import groupby
 from sqlite3 import Connection
 
+import numpy as np
+
 from marklens.core.errors import UsageError
-from marklens.core.types import Filter
+from marklens.core.types import Bools, Filter
 from marklens.retrieval.catalog_database import bindable
 from marklens.retrieval.catalog_schema import canonical_code, is_code
 
@@ -38,6 +40,10 @@ class Facets:
     attributes: Mapping[str, Mapping[str, int]]
 
 
+FilterKey = tuple[tuple[str, ...], tuple[int, int] | None, tuple[tuple[str, str], ...]]
+
+CAPACITY = "SELECT COALESCE(MAX(number) + 1, 0) FROM marks"
+"""The largest number that was ever used, plus one."""
 LIVING = Condition("SELECT number FROM marks WHERE removed = 0")
 REMOVED = Condition("SELECT number FROM marks WHERE removed = 1")
 """Few, and found by an index of their own: leaving these out is faster than keeping the living."""
@@ -101,3 +107,23 @@ def _vienna(prefixes: tuple[str, ...]) -> Condition:
         ]
         parameters += [code, f"{code}.", f"{code}/"]
     return Condition(" UNION ALL ".join(parts), tuple(parameters))
+
+
+def filter_key(filter: Filter) -> FilterKey:
+    """A filter as a key of a cache."""
+    return filter.vienna, filter.years, tuple(sorted(filter.attributes.items()))
+
+
+def keyed_filter(key: FilterKey) -> Filter:
+    """Undo `filter_key`."""
+    vienna, years, attributes = key
+    return Filter(vienna, years, dict(attributes))
+
+
+def marked(db: Connection, condition: Condition) -> Bools:
+    """Bool (capacity,): True at the numbers that a condition finds."""
+    (capacity,) = db.execute(CAPACITY).fetchone()
+    numbers = np.zeros(capacity, np.bool_)
+    rows = db.execute(condition.sql, condition.parameters)
+    numbers[np.fromiter((number for (number,) in rows), np.int64)] = True
+    return numbers

@@ -13,8 +13,8 @@ from marklens.datasets.icons.brand_split import Split, split_of
 from marklens.datasets.opening import open_dataset
 from marklens.preprocessing.ppocr_detector import PpOcrDetector
 from marklens.preprocessing.text_reader import PpOcrReader
+from marklens.training.lockups.drafting import Material
 from marklens.training.lockups.fonts import find_fonts
-from marklens.training.lockups.making import Material
 
 LEGIBLE = 2
 """Letters that PP-OCR must read in a symbol for it to be left out: it bears words itself."""

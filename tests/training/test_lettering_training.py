@@ -58,7 +58,9 @@ def test_loss_weighs_text_and_figure_alike() -> None:
 def test_it_learns_and_onnx_answers_the_same(tmp_path: Path) -> None:
     samples = [sample(seed) for seed in range(48)]
     told: list[float] = []
-    network = train(samples, samples[:8], 0.25, 0, lambda m: told.append(m.recall), area=8 * 64 * 128)
+    network = train(
+        samples, samples[:8], 60, 0, lambda m: told.append(m.recall), area=8 * 64 * 128, steps=250
+    )
     found, erased = measure(network, [sample(seed) for seed in range(100, 110)])
     assert found > 0.7 and erased < 0.3 and told
     export_onnx(network, tmp_path / "n.onnx")

@@ -53,8 +53,11 @@ def train(
     seed: int,
     on_measured: Callable[[Measured], None],
     area: int = AREA,
+    steps: int | None = None,
 ) -> LetteringNet:
-    """Train for so many minutes and return the averaged network; how far it gets depends on the machine.
+    """Train for so many minutes or steps and return the averaged network.
+
+    Without `steps`, how far it gets depends on the machine.
 
     Args:
         samples: to learn from.
@@ -63,6 +66,7 @@ def train(
         seed: of weights, order and changes.
         on_measured: hears how it goes.
         area: pixels of a batch.
+        steps: after which it ends, if that comes before the minutes are over.
     """
     torch.manual_seed(seed)
     network = LetteringNet().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -71,7 +75,7 @@ def train(
     started = measured = perf_counter()
     seen, running = 0, float("nan")
     for step, (pictures, shares) in enumerate(_ahead(batches(samples, np.random.default_rng(seed), area))):
-        done = (perf_counter() - started) / 60 / minutes
+        done = max((perf_counter() - started) / 60 / minutes, step / steps if steps else 0.0)
         if done >= 1:
             break
         for group in optimizer.param_groups:
@@ -87,7 +91,7 @@ def train(
         if perf_counter() - measured > MEASURE_SECONDS:
             measured = perf_counter()
             on_measured(Measured((measured - started) / 60, seen, running, *measure(kept.module, validation)))
-    on_measured(Measured(minutes, seen, running, *measure(kept.module, validation)))
+    on_measured(Measured((perf_counter() - started) / 60, seen, running, *measure(kept.module, validation)))
     assert isinstance(kept.module, LetteringNet)
     return kept.module
 

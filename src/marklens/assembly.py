@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from marklens.core.errors import ArtifactError, IndexMismatchError, UsageError
-from marklens.core.ports import Dataset, Progress
+from marklens.core.ports import Dataset, LocalStore, Progress
 from marklens.core.resources import StopFlag
 from marklens.embeddings.onnx_embedder import OnnxEmbedder, bundled_weights
 from marklens.embeddings.patch_reducer import PatchReducer, find_patch_reducer
 from marklens.embeddings.pca_reducer import PcaReducer
 from marklens.embeddings.view_describer import ViewDescriber
-from marklens.engine import Engine
+from marklens.engine import Engine, views_again
 from marklens.indexing.builder import BuildOptions, BuildReport, build_index
 from marklens.indexing.describing import Describer, Runner
 from marklens.indexing.folder import (
@@ -34,6 +34,7 @@ from marklens.preprocessing.pipeline import PREPROCESSING_VERSION, ViewMaker, Vi
 from marklens.preprocessing.text_detector import create_text_detector
 from marklens.preprocessing.text_reader import PpOcrReader
 from marklens.reranking.color import color_histograms
+from marklens.reranking.extraction import ExtractedPatches
 from marklens.reranking.reranker import Reranker
 from marklens.reranking.scoring import Weights
 from marklens.retrieval.catalog import Catalog
@@ -42,6 +43,9 @@ from marklens.retrieval.vector_store import open_store
 from marklens.settings import Settings
 from marklens.text.matcher import TextMatcher
 from marklens.text.text_index import TextIndex
+
+EXTRACTED_BYTES = 256 << 20
+"""For the patches of marks whose pictures were looked at because the index keeps none: 30,000 marks."""
 
 
 def view_options(settings: Settings) -> ViewOptions:
@@ -79,8 +83,8 @@ def make_recipe(settings: Settings, embedder: OnnxEmbedder, patches: PatchReduce
     return Recipe(view_options(settings).record(), model, settings.pca.model_dump(), kept)
 
 
-def make_reranker(settings: Settings, store: PatchStore | None) -> Reranker:
-    """Stage 2 as the settings weigh it.
+def make_reranker(settings: Settings, store: LocalStore | None, reach: int | None = None) -> Reranker:
+    """Stage 2 as the settings weigh it; `reach` as `Reranker`'s.
 
     Raises:
         UsageError: all weights are zero.
@@ -89,7 +93,7 @@ def make_reranker(settings: Settings, store: PatchStore | None) -> Reranker:
     weights = (scoring.weight_global, scoring.weight_spatial, scoring.weight_text, scoring.weight_color)
     if not any(weights):
         raise UsageError("setting scoring: all weights are 0, so nothing would count")
-    return Reranker(store, Weights(*weights))
+    return Reranker(store, Weights(*weights), reach=reach)
 
 
 def build(
@@ -140,7 +144,7 @@ def open_engine(root: Path, settings: Settings) -> Engine:
     try:
         store, reducer, held = open_store(folder.vectors), PcaReducer.load(folder.pca), catalog.counts()
         require_counts(folder, manifest, held.marks + held.removed, len(store))
-        kept = None if patches is None else PatchStore(folder.patches)
+        kept = PatchStore(folder.patches) if patches and settings.search.rerank else None
         if kept is not None:
             require_counts(folder, manifest, held.marks + held.removed, len(kept))
         if Manifest.load(folder) != manifest:
@@ -150,13 +154,18 @@ def open_engine(root: Path, settings: Settings) -> Engine:
         if is_locked(folder) or Manifest.load(folder) != manifest:
             raise ArtifactError(f"the index in {root} is being changed: try again") from error
         raise
+    maker = make_view_maker(_remembered_options(manifest))
+    patches = patches or make_patch_reducer(settings, embedder, settings.patches.dims)
+    describer = ViewDescriber(embedder, patches, color_histograms)
+    looking = settings.search.extract if patches and settings.search.rerank and kept is None else 0
+    extracted = ExtractedPatches(partial(views_again, catalog, maker), describer.describe, EXTRACTED_BYTES)
     return Engine(
-        make_view_maker(_remembered_options(manifest)),
-        ViewDescriber(embedder, patches, color_histograms),
+        maker,
+        describer,
         reducer,
         store,
         catalog,
-        make_reranker(settings, kept if settings.search.rerank else None),
+        make_reranker(settings, extracted, looking) if looking else make_reranker(settings, kept),
         asdict(manifest.recipe),
         lambda: TextMatcher(TextIndex.load(folder.texts)),
         settings.search.depth,

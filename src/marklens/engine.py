@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from marklens.core.byte_cache import ByteCache
+from marklens.core.images import read_picture
 from marklens.core.ports import VectorStore
 from marklens.core.stopwatch import Stopwatch
 from marklens.core.types import (
@@ -27,10 +28,13 @@ from marklens.core.types import (
 )
 from marklens.embeddings.pca_reducer import PcaReducer
 from marklens.embeddings.view_describer import ViewDescriber
+from marklens.preprocessing.mask_store import decode_mask
 from marklens.preprocessing.pipeline import ViewMaker
 from marklens.reranking.reranker import Ranked, Reason, Reranker
+from marklens.reranking.scoring import Channels
 from marklens.retrieval.catalog import Catalog
 from marklens.retrieval.view_pairs import best_pairs
+from marklens.text.explanation import Explanation
 from marklens.text.matcher import TextMatcher
 
 WORDED = 0.8
@@ -58,6 +62,19 @@ class SearchResult:
     hits: tuple[Hit, ...]
     views: tuple[View, ...]
     timings_ms: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """Why a hit is one.
+
+    Attributes:
+        patches: which patches match which, None where no pictures are compared patch by patch.
+        words: how the words sound alike, None where no words are compared.
+    """
+
+    patches: Reason | None
+    words: Explanation | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,10 +161,7 @@ class Engine:
         query = self._query(picture, watch)
         watch.lap("recall")
         candidates = self.candidates(query.vectors, query.kinds, max(top, self.depth), wanted)
-        texts = None
-        if text is not None:
-            candidates += self._called(text, query, candidates, wanted)
-            texts = self._texts(text, candidates)
+        candidates, texts = self._named(text, query.vectors, query.kinds, candidates, wanted)
         watch.lap("retrieve")
         ranked = self._reranker.rerank(query.local if rerank else None, candidates, texts)[:top]
         hits = self._hits(
@@ -156,15 +170,25 @@ class Engine:
         watch.lap("rerank")
         return SearchResult(hits, query.views, _milliseconds(watch))
 
-    def reason(self, picture: Pixels, number: int) -> Reason | None:
-        """Which patches of a picture match which of a mark; None where the index keeps no patches.
+    def explain(self, hit: Hit, picture: Pixels | None = None, text: str | None = None) -> Explained:
+        """Why a hit is one.
 
         Args:
-            picture: as given to `search`, which remembers it.
-            number: of the mark, as the catalog has it.
+            hit: of `search` or `search_text`.
+            picture: as it was given to `search`, which remembers it.
+            text: as it was given.
         """
-        query = self._query(picture, Stopwatch())
-        return self._reranker.reason(query.local, query.kinds, number)
+        patches = words = None
+        if picture is not None:
+            query = self._query(picture, Stopwatch())
+            patches = self._reranker.reason(query.local, query.kinds, hit.number)
+        if text is not None and hit.words is not None:
+            words = self._names().explain(text, hit.words)
+        return Explained(patches, words)
+
+    def mark_views(self, number: int) -> tuple[View, ...]:
+        """What the network saw of a mark, see `views_again`."""
+        return views_again(self.catalog, self._maker, number)
 
     def _query(self, picture: Pixels, watch: Stopwatch) -> Query:
         return self._described.get(_fingerprint(picture), lambda: self._describe(picture, watch))
@@ -181,6 +205,20 @@ class Engine:
     def ranked(self, number: int, depth: int) -> list[Ranked]:
         """Both stages for a mark of the index, by what is stored of it: no picture is read."""
         return self._reranker.rerank(self._reranker.stored(number), self.similar(number, depth))
+
+    def compared(
+        self, number: int, depth: int, text: str | None = None
+    ) -> tuple[Sequence[Candidate], Channels]:
+        """As `ranked`, but what each channel says, before it is weighed: for fitting and measuring.
+
+        Args:
+            number: of the mark that is asked for.
+            depth: how many candidates stage 1 brings.
+            text: a name that brings candidates too and counts as the text channel.
+        """
+        vectors, kinds = self._stored(number)
+        candidates, texts = self._named(text, vectors, kinds, self.candidates(vectors, kinds, depth), None)
+        return candidates, self._reranker.channels(self._reranker.stored(number), candidates, texts)
 
     @property
     def reranks(self) -> bool:
@@ -203,20 +241,41 @@ class Engine:
         watch.lap("rerank")
         return SearchResult(hits, (), _milliseconds(watch))
 
+    def _named(
+        self,
+        text: str | None,
+        vectors: Vectors,
+        kinds: tuple[ViewKind, ...],
+        known: Sequence[Candidate],
+        wanted: Filter | None,
+    ) -> tuple[list[Candidate], Vectors]:
+        """The candidates, joined by the marks called like the text, and the text channel of all of them."""
+        if text is None:
+            return list(known), np.full(len(known), np.nan, np.float32)
+        candidates = [*known, *self._called(text, vectors, kinds, known, wanted)]
+        return candidates, self._texts(text, candidates)
+
     def _called(
-        self, text: str, query: Query, known: Sequence[Candidate], wanted: Filter | None
+        self,
+        text: str,
+        vectors: Vectors,
+        kinds: tuple[ViewKind, ...],
+        known: Sequence[Candidate],
+        wanted: Filter | None,
     ) -> list[Candidate]:
         """The marks called like this that stage 1 did not bring, with their likeness to the picture."""
         allowed = self.catalog.allowed(wanted or Filter())
         found = self._names().candidates(text, NAMED, allowed, LEAST_TEXT)
         missing = sorted({number for number, _ in found} - {candidate.number for candidate in known})
-        kinds = self.catalog.view_kinds(missing)
-        ids = np.array([number << VIEW_BITS | kind for number in missing for kind in kinds[number]], np.int64)
+        their_kinds = self.catalog.view_kinds(missing)
+        ids = np.array(
+            [number << VIEW_BITS | kind for number in missing for kind in their_kinds[number]], np.int64
+        )
         if not len(ids):
             return []
-        scores = query.vectors @ self.store.vectors(ids).T
+        scores = vectors @ self.store.vectors(ids).T
         ids = np.broadcast_to(ids, scores.shape)
-        return best_pairs(self._weighed(scores, ids, query.kinds), ids, query.kinds)
+        return best_pairs(self._weighed(scores, ids, kinds), ids, kinds)
 
     def _texts(self, text: str, candidates: Sequence[Candidate]) -> Vectors:
         """The text channel of candidates, float32 (n,); NaN for marks without text."""
@@ -226,9 +285,11 @@ class Engine:
 
     def similar(self, number: int, depth: int) -> list[Candidate]:
         """Stage 1 for a mark of the index, by its stored vectors: no picture is read."""
+        return self.candidates(*self._stored(number), depth)
+
+    def _stored(self, number: int) -> tuple[Vectors, tuple[ViewKind, ...]]:
         kinds = self.catalog.view_kinds([number])[number]
-        ids = np.array([number << VIEW_BITS | kind for kind in kinds], np.int64)
-        return self.candidates(self.store.vectors(ids), kinds, depth)
+        return self.store.vectors(np.array([number << VIEW_BITS | kind for kind in kinds], np.int64)), kinds
 
     def candidates(
         self, vectors: Vectors, kinds: tuple[ViewKind, ...], depth: int, wanted: Filter | None = None
@@ -263,9 +324,20 @@ class Engine:
         numbers = [number for number, *_ in found]
         marks, readings = self.catalog.marks(numbers), self.catalog.readings(numbers)
         return tuple(
-            Hit(rank, marks[number], score, scores, views, readings.get(number))
+            Hit(rank, number, marks[number], score, scores, views, readings.get(number))
             for rank, (number, score, scores, views) in enumerate(found, start=1)
         )
+
+
+def views_again(catalog: Catalog, maker: ViewMaker, number: int) -> tuple[View, ...]:
+    """The views of a mark as they were indexed, from its picture and its stored text mask.
+
+    Raises:
+        PictureError: the picture is gone or another one.
+    """
+    mask = catalog.mask(number)
+    picture = read_picture(catalog.marks([number])[number].path)
+    return maker.rebuild(picture, None if mask is None else decode_mask(mask))
 
 
 def _fingerprint(picture: Pixels) -> tuple[bytes, tuple[int, ...]]:

@@ -82,6 +82,9 @@ class SearchSettings(_Section):
 
     depth: int = Field(1000, ge=1, description="candidates of stage 1")
     rerank: bool = Field(True, description="look at the candidates patch by patch, where the index can")
+    extract: int = Field(
+        50, ge=0, description="candidates whose pictures are read for that where an index keeps no patches"
+    )
     cache_mb: int = Field(64, ge=0, description="for pictures asked for lately; 0 remembers none")
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 import pytest
 from tests.small_index import draw_mark, draw_marks
 
@@ -62,8 +63,48 @@ def test_search_shows_a_table_and_writes_a_page(call: Call, index: Path, marks: 
     assert status == 0
     assert "mark0001" in out
     page = (tmp_path / "p.html").read_text()
-    assert page.count("data:image/webp") == 1 + 1 + 10  # query, its view, ten hits
+    assert page.count("data:image/webp") == 1 + 1 + 10 + 20  # query, its view, ten hits, their pairs of views
+    assert page.count("<rect ") > 20
     assert "mark0001.png" in page
+    call("search", marks / "mark0001.png", "--index", index, "--html", tmp_path / "p.html", "--no-rerank")
+    assert "<rect " not in (tmp_path / "p.html").read_text()
+
+
+def test_search_explains_each_hit(call: Call, index: Path, marks: Path) -> None:
+    asked = ("search", marks / "mark0003.png", "--index", index, "--top", 3, "--explain")
+    for hit in document(call, *asked)["hits"]:
+        reason = hit["reason"]
+        assert reason["words"] is None
+        assert set(reason["views"]) <= {"full", "figurative"}
+        assert all(0 <= patch["query"] < 49 and 0 <= patch["mark"] < 49 for patch in reason["patches"])
+        shares = sum(patch["share"] for patch in reason["patches"])
+        assert shares == pytest.approx(hit["scores"]["spatial"], abs=1e-4)
+    assert document(call, *asked, "--no-rerank")["hits"][0]["reason"]["patches"] is None
+    assert "--explain" in call(*asked)[2]
+
+
+def test_names_are_explained_sound_by_sound(call: Call, described: Path) -> None:
+    asked = ("search-text", "NAIM 4", "--index", described, "--top", 1, "--explain")
+    words = document(call, *asked)["hits"][0]["reason"]["words"]
+    aligned = words["alignment"]
+    assert sum(step["gain"] for step in aligned["steps"]) == pytest.approx(aligned["score"])
+    assert 0 < words["sound"] <= 1
+
+
+def test_a_part_of_a_picture_is_searched_for(call: Call, index: Path, marks: Path, tmp_path: Path) -> None:
+    sheet = np.full((600, 800, 3), 255, np.uint8)
+    sheet[20:260, 30:270] = draw_mark(5)
+    sheet[300:540, 500:740] = draw_mark(7)
+    cv2.imwrite(str(tmp_path / "sheet.png"), sheet)
+    for crop, expected in (("30,20,240,240", "mark0005"), ("62.5%,50%,30%,40%", "mark0007")):
+        answer = document(call, "search", tmp_path / "sheet.png", "--index", index, "--crop", crop)
+        assert answer["hits"][0]["id"] == expected
+        assert answer["query"]["crop"] == crop
+    for crop in ("1,2,3", "a,b,c,d", "0,0,-5,5", "900,0,10,10", "0,0,2,2", "1%,1,1,1"):
+        status, _, err = call("search", tmp_path / "sheet.png", "--index", index, "--crop", crop)
+        assert status == 2
+        assert len(err.strip().splitlines()) == 1
+        assert "--crop" in err
 
 
 @pytest.fixture(scope="module")

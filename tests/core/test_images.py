@@ -12,6 +12,7 @@ from PIL import Image, ImageOps
 
 from marklens.core.errors import PictureError
 from marklens.core.images import MAX_BYTES, WORKING_SIDE, decode, flatten, read_picture, shrink
+from marklens.core.types import Crop
 
 RED, GREEN, BLUE = (200, 30, 30), (30, 160, 60), (30, 60, 200)
 
@@ -216,3 +217,59 @@ def test_unreadable_files(tmp_path: Path) -> None:
         read_picture(tmp_path / "gone.png")
     with pytest.raises(PictureError, match="unreadable"):
         read_picture(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_crop_is_meant_as_a_person_sees_the_picture(kind: str, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = saved(quarters(120, 80), kind, exif=exif, **({"quality": 100} if kind == "JPEG" else {}))
+    upright = ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert("RGB")
+    cropped = decode(data, Crop(16, 8, 40, 24))
+    assert np.array_equal(cropped, np.asarray(upright.crop((16, 8, 56, 32))))
+    width, height = upright.size
+    in_percent = Crop(1600 / width, 800 / height, 4000 / width, 2400 / height, percent=True)
+    assert np.array_equal(decode(data, in_percent), cropped)
+
+
+def test_a_crop_is_cut_before_the_picture_is_made_smaller() -> None:
+    large = Image.new("RGB", (3000, 2000), "white")
+    large.paste(quarters(), (2100, 1500))
+    for kind in ("PNG", "JPEG"):
+        found = decode(saved(large, kind), Crop(2100, 1500, 60, 40))
+        assert found.shape == (40, 60, 3)
+        assert np.abs(found.astype(int) - np.asarray(quarters())).mean() < 8  # JPEG at its default
+
+
+def test_a_crop_ends_at_the_border_of_the_picture() -> None:
+    assert decode(saved(quarters(), "PNG"), Crop(30, 20, 1000, 1000)).shape == (20, 30, 3)
+
+
+def test_a_crop_of_an_svg_is_rendered_finely() -> None:
+    svg = (
+        b'<svg xmlns="http://www.w3.org/2000/svg" width="100" height="100">'
+        b'<rect x="40" y="40" width="10" height="10" fill="red"/></svg>'
+    )
+    found = decode(svg, Crop(40, 40, 10, 10, percent=True))
+    assert min(found.shape[:2]) > 150
+    assert (found == (255, 0, 0)).all(axis=2).mean() > 0.97
+    with pytest.raises(PictureError, match="percent"):
+        decode(svg, Crop(40, 40, 10, 10))
+
+
+@pytest.mark.parametrize(
+    "crop", [Crop(60, 0, 10, 10), Crop(0, 40, 10, 10), Crop(0, 0, 20, 3), Crop(0, 0, 1, 1, True)]
+)
+def test_a_crop_outside_or_too_small_is_refused(crop: Crop) -> None:
+    with pytest.raises(PictureError) as caught:
+        decode(saved(quarters(), "PNG"), crop)
+    assert caught.value.kind == "crop"
+
+
+@pytest.mark.parametrize(
+    "numbers", [(-1, 0, 5, 5), (0, 0, 0, 5), (0, 0, 5, float("nan")), (0, 0, float("inf"), 1)]
+)
+def test_numbers_that_make_no_crop_are_refused(numbers: tuple[float, float, float, float]) -> None:
+    with pytest.raises(ValueError, match="crop"):
+        Crop(*numbers)

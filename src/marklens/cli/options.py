@@ -11,10 +11,14 @@ import typer
 from marklens.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from marklens.core.types import Filter
+    from marklens.core.types import Crop, Filter
 
 IndexOption = Annotated[Path, typer.Option("--index", help="The index folder.", show_default=False)]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+ExplainOption = Annotated[
+    bool,
+    typer.Option("--explain", help="With --json: also why each hit is one, patch by patch, sound by sound."),
+]
 TopOption = Annotated[int, typer.Option("--top", min=1, help="How many hits.")]
 ViennaOption = Annotated[
     list[str] | None,
@@ -89,3 +93,28 @@ def require_words(text: str) -> None:
 
     if not words_of(text):
         raise UsageError("the text says nothing: give a name with letters or digits")
+
+
+def read_crop(text: str | None) -> "Crop | None":
+    """Read ``x,y,width,height``, in pixels or all with a percent sign.
+
+    Raises:
+        UsageError: it is something else.
+    """
+    from marklens.core.types import Crop
+
+    if text is None:
+        return None
+    parts = [part.strip() for part in text.split(",")]
+    percent = all(part.endswith("%") for part in parts)
+    try:
+        numbers = [float(part.removesuffix("%") if percent else part) for part in parts]
+        x, y, width, height = numbers
+    except ValueError:
+        raise UsageError(
+            f"--crop takes x,y,width,height, as in 10,20,200,150 or 5%,5%,40%,40%, not '{text}'"
+        ) from None
+    try:
+        return Crop(x, y, width, height, percent)
+    except ValueError as error:
+        raise UsageError(f"--crop {text}: {error}") from None

@@ -1,13 +1,15 @@
 """`marklens search`: which marks look like this picture?"""
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from marklens.cli.explaining import page_reasons, reason_document
 from marklens.cli.options import (
+    ExplainOption,
     IndexOption,
     JsonOption,
     TopOption,
@@ -17,6 +19,7 @@ from marklens.cli.options import (
     filter_document,
     make_filter,
     print_json,
+    read_crop,
     require_words,
 )
 from marklens.core.errors import MarklensError, PictureError, UsageError
@@ -24,7 +27,7 @@ from marklens.core.errors import MarklensError, PictureError, UsageError
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from marklens.core.types import Filter, Hit, Pixels
+    from marklens.core.types import Crop, Filter, Hit, Pixels
     from marklens.engine import Engine, SearchResult
 
 
@@ -38,12 +41,21 @@ def search(
     text: Annotated[
         str | None, typer.Option(help="The name on the mark: counts beside the picture.", show_default=False)
     ] = None,
+    crop: Annotated[
+        str | None,
+        typer.Option(
+            help="Only a part: x,y,width,height in the picture's pixels, or in percent (5%,5%,40%,40%).",
+            show_default=False,
+        ),
+    ] = None,
     no_rerank: Annotated[
         bool, typer.Option("--no-rerank", help="Stop after stage 1: only compare the pictures as a whole.")
     ] = False,
+    explain: ExplainOption = False,
     as_json: JsonOption = False,
     html: Annotated[
-        Path | None, typer.Option(dir_okay=False, help="Also write a page with the pictures.")
+        Path | None,
+        typer.Option(dir_okay=False, help="Also write a page with the pictures, and what matches in them."),
     ] = None,
 ) -> None:
     """Find the marks that look most like a picture.
@@ -51,49 +63,93 @@ def search(
     The picture goes the way the index's pictures went: its border is trimmed, its text is looked for, and
     both the whole mark and the mark without text are compared.
 
-    Example: marklens search logo.png --index my-index --vienna 26.04 --html results.html
+    Examples: marklens search logo.png --index my-index --vienna 26.04 --html results.html
+
+    marklens search scan.jpg --index my-index --crop 120,80,300,300 --text "Acme"
     """
     from marklens.assembly import open_engine
-    from marklens.core.images import read_picture
+    from marklens.core.artifacts import write_text
     from marklens.settings import load_settings
 
-    wanted = make_filter(vienna or (), years, where or ())
+    asked = Asked(image, text, crop, make_filter(vienna or (), years, where or ()), not no_rerank)
     if text is not None:
         require_words(text)
+    if explain and not as_json:
+        raise UsageError("--explain belongs to --json; the page of --html always shows the reasons")
+    part = read_crop(crop)
     if not image.is_file():
         raise UsageError(f"{image} is no file: give the picture to search for")
     engine = open_engine(index, load_settings())
+    answer = _ask(engine, asked, part, top)
+    if html is not None:
+        write_text(html, _page(engine, answer))
+    if as_json:
+        print_json(to_document(engine, answer, explain))
+    else:
+        print_hits(answer.result.hits, answer.timings, html)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked for; `crop` as it was given."""
+
+    image: Path
+    text: str | None
+    crop: str | None
+    wanted: "Filter"
+    rerank: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A search with its answer; `timings` count the decoding too."""
+
+    asked: Asked
+    picture: "Pixels"
+    result: "SearchResult"
+    timings: dict[str, float]
+
+    @property
+    def compared(self) -> "Pixels | None":
+        """The picture, if its patches counted."""
+        return self.picture if self.asked.rerank else None
+
+
+def _ask(engine: "Engine", asked: Asked, part: "Crop | None", top: int) -> Answer:
+    from marklens.core.images import read_picture
+
     started = perf_counter()
     try:
-        picture = read_picture(image)
+        picture = read_picture(asked.image, part)
         decoding = (perf_counter() - started) * 1e3
-        result = engine.search(picture, top, wanted, not no_rerank, text)
+        result = engine.search(picture, top, asked.wanted, asked.rerank, asked.text)
     except PictureError as error:
-        raise MarklensError(f"{image} cannot be searched for: {error}") from error
+        if error.kind == "crop":
+            raise UsageError(f"--crop {asked.crop}: {error.reason}") from error
+        raise MarklensError(f"{asked.image} cannot be searched for: {error}") from error
     timings = dict(result.timings_ms)
     for stage in ("preprocess", "total"):
         timings[stage] += decoding
-    if html is not None:
-        _write_page(html, image, picture, result, wanted, timings, engine)
-    if as_json:
-        print_json(to_document(image, text, result, wanted, timings))
-    else:
-        print_hits(result.hits, timings, html)
+    return Answer(asked, picture, result, timings)
 
 
-def to_document(
-    image: Path, text: str | None, result: "SearchResult", wanted: "Filter", timings: dict[str, float]
-) -> dict[str, Any]:
+def to_document(engine: "Engine", answer: Answer, explain: bool) -> dict[str, Any]:
     """The document of ``marklens search --json``."""
+    asked, result = answer.asked, answer.result
+    hits = [hit_document(hit) for hit in result.hits]
+    if explain:
+        for document, hit in zip(hits, result.hits, strict=True):
+            document["reason"] = reason_document(engine.explain(hit, answer.compared, asked.text))
     return {
         "query": {
-            "file": image.name,
-            "text": text,
+            "file": asked.image.name,
+            "text": asked.text,
+            "crop": asked.crop,
             "views": [view.kind.label for view in result.views],
-            **filter_document(wanted),
+            **filter_document(asked.wanted),
         },
-        "hits": [hit_document(hit) for hit in result.hits],
-        "timings_ms": {stage: round(value, 3) for stage, value in timings.items()},
+        "hits": hits,
+        "timings_ms": {stage: round(value, 3) for stage, value in answer.timings.items()},
     }
 
 
@@ -146,19 +202,13 @@ def print_hits(hits: tuple["Hit", ...], timings: dict[str, float], html: Path | 
     console.print(f"{timings['total']:.0f} ms ({stages}).{page}", highlight=False, markup=False)
 
 
-def _write_page(
-    html: Path,
-    image: Path,
-    picture: "Pixels",
-    result: "SearchResult",
-    wanted: "Filter",
-    timings: dict[str, float],
-    engine: "Engine",
-) -> None:
+def _page(engine: "Engine", answer: Answer) -> str:
     from marklens import __version__
-    from marklens.core.artifacts import write_text
     from marklens.pages.results_page import QueryOnPage, results_page
 
+    asked, result = answer.asked, answer.result
     facts = {"marks": f"{engine.catalog.counts().marks:,}", "Marklens": __version__}
-    query = QueryOnPage(image.name, picture, result.views)
-    write_text(html, results_page(query, result.hits, wanted, timings, facts))
+    part = None if asked.crop is None else f"part {asked.crop}"
+    query = QueryOnPage(asked.image.name, answer.picture, result.views, asked.text, part)
+    reasons = page_reasons(engine, result, answer.compared, asked.text)
+    return results_page(query, result.hits, asked.wanted, answer.timings, facts, reasons)

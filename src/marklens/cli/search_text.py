@@ -4,7 +4,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from marklens.cli.explaining import reason_document
 from marklens.cli.options import (
+    ExplainOption,
     IndexOption,
     JsonOption,
     TopOption,
@@ -17,6 +19,7 @@ from marklens.cli.options import (
     require_words,
 )
 from marklens.cli.search import hit_document, print_hits
+from marklens.core.errors import UsageError
 
 if TYPE_CHECKING:
     from marklens.core.types import Filter
@@ -30,6 +33,7 @@ def search_text(
     vienna: ViennaOption = None,
     years: YearsOption = None,
     where: WhereOption = None,
+    explain: ExplainOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Find the marks whose words look or sound most like a name.
@@ -45,9 +49,16 @@ def search_text(
 
     wanted = make_filter(vienna or (), years, where or ())
     require_words(text)
-    result = open_engine(index, load_settings()).search_text(text, top, wanted)
+    if explain and not as_json:
+        raise UsageError("--explain belongs to --json")
+    engine = open_engine(index, load_settings())
+    result = engine.search_text(text, top, wanted)
     if as_json:
-        print_json(_document(text, result, wanted))
+        document = _document(text, result, wanted)
+        if explain:
+            for row, hit in zip(document["hits"], result.hits, strict=True):
+                row["reason"] = reason_document(engine.explain(hit, text=text))
+        print_json(document)
     else:
         print_hits(result.hits, dict(result.timings_ms), None)
 

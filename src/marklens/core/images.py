@@ -11,7 +11,7 @@ from PIL import Image, UnidentifiedImageError
 
 from marklens.core.errors import PictureError
 from marklens.core.svg import looks_like_svg, render_svg
-from marklens.core.types import Pixels
+from marklens.core.types import Crop, Pixels
 
 RASTER_ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".jpe", ".webp", ".gif", ".tif", ".tiff", ".bmp"})
 PICTURE_ENDINGS = RASTER_ENDINGS | {".svg", ".svgz"}
@@ -28,13 +28,15 @@ WORKING_SIDE = 512
 """Pixels of the longer side after decoding: twice what the network sees, enough for text detection."""
 SVG_SIDE = 384
 """Pixels of the longer side of a rendered SVG: still above what the network sees, at half the time of 512."""
+SVG_CROPPED_SIDE = 2048
+"""Pixels at most for one of which only a part is wanted: a twentieth still has a hundred."""
 WHITE_MARK_LUMA = 200
 """Opaque pixels at least this bright (0..255) count as white when the ground is chosen."""
 EXIF_ORIENTATION = 0x0112
 
 
-def read_picture(path: Path) -> Pixels:
-    """Read and decode one picture file.
+def read_picture(path: Path, crop: Crop | None = None) -> Pixels:
+    """Read and decode one picture file, or a rectangle of it.
 
     Returns:
         uint8 (height, width, 3), RGB, the longer side at most `WORKING_SIDE`.
@@ -47,30 +49,34 @@ def read_picture(path: Path) -> Pixels:
             raise PictureError(
                 "too-large", f"{path.stat().st_size >> 20} MB on disk, at most {MAX_BYTES >> 20}"
             )
-        return decode(path.read_bytes())
+        return decode(path.read_bytes(), crop)
     except FileNotFoundError:
         raise PictureError("missing-file", "no such file") from None
     except OSError as error:
         raise PictureError("unreadable", error.strerror or str(error)) from error
 
 
-def decode(data: bytes) -> Pixels:
+def decode(data: bytes, crop: Crop | None = None) -> Pixels:
     """Decode the bytes of one picture, by what they are and not by what they are called.
 
     The first frame of an animation is taken, EXIF orientation applied, CMYK and 16-bit brought to 8-bit RGB,
     transparency laid onto white, or onto black where the mark itself is white.
 
+    Args:
+        data: the file.
+        crop: what alone is wanted; it is cut out before the picture is made smaller.
+
     Returns:
         uint8 (height, width, 3), RGB, the longer side at most `WORKING_SIDE`.
 
     Raises:
-        PictureError: not a picture, damaged, too large or too small.
+        PictureError: not a picture, damaged, too large or too small; or the crop lies outside.
     """
     if not data:
         raise PictureError("empty", "the file has 0 bytes")
     if len(data) > MAX_BYTES:
         raise PictureError("too-large", f"{len(data) >> 20} MB, at most {MAX_BYTES >> 20}")
-    picture = _decode_svg(data) if looks_like_svg(data) else _decode_raster(data)
+    picture = _decode_svg(data, crop) if looks_like_svg(data) else _decode_raster(data, crop)
     height, width = picture.shape[:2]
     if min(height, width) < MIN_SIDE:
         raise PictureError("too-small", f"{width}×{height} pixels, a mark needs {MIN_SIDE} a side")
@@ -109,12 +115,19 @@ def _size_within(shape: tuple[int, ...], side: int) -> tuple[int, int]:
     return max(1, round(shape[1] * scale)), max(1, round(shape[0] * scale))
 
 
-def _decode_svg(data: bytes) -> Pixels:
-    png = np.frombuffer(render_svg(data, SVG_SIDE), np.uint8)
+def _decode_svg(data: bytes, crop: Crop | None) -> Pixels:
+    if crop is not None and not crop.percent:
+        raise PictureError("crop", "an SVG has no pixels: give the crop in percent, as in 10%,10%,50%,50%")
+    share = 1.0 if crop is None else min(1.0, max(crop.width, crop.height) / 100)
+    png = np.frombuffer(render_svg(data, min(SVG_CROPPED_SIDE, round(SVG_SIDE / share))), np.uint8)
     decoded = cv2.imdecode(png, cv2.IMREAD_UNCHANGED)
     if decoded is None or decoded.ndim != 3 or decoded.shape[2] != 4:
         raise PictureError("svg", "cannot be rendered")
-    return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGRA2RGBA), np.uint8)
+    pixels = np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGRA2RGBA), np.uint8)
+    if crop is None:
+        return pixels
+    left, top, right, bottom = _crop_box(crop, pixels.shape[1], pixels.shape[0], None)
+    return pixels[top:bottom, left:right]
 
 
 class _QuietPillow:
@@ -142,10 +155,10 @@ class _QuietPillow:
 _quiet_pillow = _QuietPillow()
 
 
-def _decode_raster(data: bytes) -> Pixels:
+def _decode_raster(data: bytes, crop: Crop | None) -> Pixels:
     try:
         with _quiet_pillow, Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            return _to_array(image)
+            return _to_array(image, crop)
     except PictureError:
         raise
     except Image.DecompressionBombError as error:
@@ -159,18 +172,40 @@ def _decode_raster(data: bytes) -> Pixels:
         raise PictureError(kind, str(error) or type(error).__name__) from error
 
 
-def _to_array(image: Image.Image) -> Pixels:
+def _to_array(image: Image.Image, crop: Crop | None) -> Pixels:
     width, height = image.size
     if width * height > MAX_PIXELS:
         raise PictureError("too-large", f"{width}×{height} pixels, at most {MAX_PIXELS // 1_000_000} million")
-    image.draft("RGB", (WORKING_SIDE * 2, WORKING_SIDE * 2))  # large JPEGs decode at a fraction of their size
+    if crop is None:  # large JPEGs decode at a fraction of their size
+        image.draft("RGB", (WORKING_SIDE * 2, WORKING_SIDE * 2))
     image.load()
     turn = _turn(image)  # only now: TIFF turns itself while loading
+    if crop is not None:
+        image = image.crop(_crop_box(crop, *image.size, turn))
     if image.mode.startswith(("I", "F")):
         pixels = _stretch_deep(image)
     else:
         pixels = np.asarray(_reduced(image), np.uint8)
     return pixels if turn is None else _turned(pixels, turn)
+
+
+def _crop_box(crop: Crop, width: int, height: int, turn: int | None) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom of a crop in the pixels as stored, before they are turned."""
+    try:
+        across, down = (height, width) if turn is not None and turn >= 5 else (width, height)
+        left, top, right, bottom = crop.shares(across, down)
+    except ValueError as error:
+        raise PictureError("crop", str(error)) from None
+    if turn in {2, 3, 6, 7}:  # the steps of `_turned`, backwards
+        left, right = 1 - right, 1 - left
+    if turn in {3, 4, 7, 8}:
+        top, bottom = 1 - bottom, 1 - top
+    if turn is not None and turn >= 5:
+        left, top, right, bottom = top, left, bottom, right
+    box = round(left * width), round(top * height), round(right * width), round(bottom * height)
+    if min(box[2] - box[0], box[3] - box[1]) < MIN_SIDE:
+        raise PictureError("crop", f"it is smaller than {MIN_SIDE} pixels a side")
+    return box
 
 
 def _reduced(image: Image.Image) -> Image.Image:

@@ -114,11 +114,7 @@ class VectorStore(Protocol):
 
 
 class LocalStore(Protocol):
-    """Holds the patches and colours of views under view ids."""
-
-    dims: int
-
-    def __len__(self) -> int: ...
+    """Knows the patches and colours of views by view ids."""
 
     def of_marks(self, numbers: Ids) -> tuple[Ids, LocalViews]:
         """All views of some marks.

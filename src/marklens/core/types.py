@@ -1,6 +1,6 @@
 """What crosses the borders between rooms: plain frozen data, no behaviour beyond checking itself."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
@@ -77,6 +77,42 @@ class Fault:
     item: str
     kind: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """A rectangle of a picture, as a person sees it: upright, from the upper left.
+
+    Attributes:
+        x, y: of its upper left corner.
+        width, height: of it.
+        percent: whether the numbers are hundredths of the picture's width and height; else they are pixels of
+            the original picture, whatever it is decoded to.
+    """
+
+    x: float
+    y: float
+    width: float
+    height: float
+    percent: bool = False
+
+    def __post_init__(self) -> None:
+        if not (self.x >= 0 and self.y >= 0 and 0 < self.width < 1e9 and 0 < self.height < 1e9):
+            raise ValueError("a crop begins inside the picture and has a width and a height above 0")
+
+    def shares(self, width: int, height: int) -> tuple[float, float, float, float]:
+        """Left, top, right and bottom in shares (0..1) of a picture of so many pixels, cut off at its border.
+
+        Raises:
+            ValueError: it lies outside.
+        """
+        across, down = (100.0, 100.0) if self.percent else (float(width), float(height))
+        if self.x >= across or self.y >= down:
+            raise ValueError(
+                f"it begins at {self.x:g},{self.y:g}, outside the picture of {width}×{height} pixels"
+            )
+        right, bottom = min(1.0, (self.x + self.width) / across), min(1.0, (self.y + self.height) / down)
+        return self.x / across, self.y / down, right, bottom
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +208,15 @@ class LocalViews:
         """What it takes in memory."""
         return self.patches.nbytes + self.inks.nbytes + self.colors.nbytes
 
+    @classmethod
+    def joined(cls, parts: Sequence["LocalViews"]) -> "LocalViews":
+        """One after the other; at least one."""
+        return cls(
+            np.concatenate([part.patches for part in parts]),
+            np.concatenate([part.inks for part in parts]),
+            np.concatenate([part.colors for part in parts]),
+        )
+
     def view(self, row: int) -> "LocalViews":
         """One of the views."""
         end = int(self.counts[: row + 1].sum())
@@ -245,6 +290,7 @@ class Hit:
 
     Attributes:
         rank: 1 is the best.
+        number: the mark's number in the catalog.
         mark: what was found.
         score: 0..1, higher is more similar.
         scores: the score of every channel.
@@ -254,6 +300,7 @@ class Hit:
     """
 
     rank: int
+    number: int
     mark: Mark
     score: float
     scores: Scores

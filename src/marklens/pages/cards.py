@@ -5,6 +5,7 @@ from pathlib import PurePath
 
 from marklens.core.types import Hit, Mark, Scores
 from marklens.pages.pictures import data_uri
+from marklens.pages.reasons import Overlay, ReasonOnPage, overlays
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,9 @@ class Card:
         channels: name and score of every channel that applies.
         views: the two views that matched: the query's, then the mark's.
         right: whether it is a right answer; None where nobody knows.
+        overlays: the two views with the patches that matched, none where that is not known.
+        sounds: the alignment of the words, sounds of the query and of the mark step by step.
+        language: in which the words sound most alike.
     """
 
     hit: Hit
@@ -28,9 +32,12 @@ class Card:
     channels: tuple[tuple[str, float], ...]
     views: tuple[str, ...]
     right: bool | None = None
+    overlays: tuple[Overlay, ...] = ()
+    sounds: tuple[tuple[str, str], ...] = ()
+    language: str = ""
 
 
-def make_card(hit: Hit, right: bool | None = None) -> Card:
+def make_card(hit: Hit, right: bool | None = None, reason: ReasonOnPage | None = None) -> Card:
     """Gather what the templates need of one hit."""
     return Card(
         hit=hit,
@@ -40,6 +47,9 @@ def make_card(hit: Hit, right: bool | None = None) -> Card:
         channels=channels(hit.scores),
         views=tuple(view.label for view in hit.views),
         right=right,
+        overlays=() if reason is None else overlays(reason),
+        sounds=() if reason is None else reason.sounds,
+        language="" if reason is None else reason.language,
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from marklens.core.types import Filter, Hit, View
 from marklens.pages.cards import make_card
 from marklens.pages.pictures import Picture, data_uri
+from marklens.pages.reasons import ReasonOnPage
 from marklens.pages.rendering import render
 
 
@@ -18,12 +19,14 @@ class QueryOnPage:
         picture: as it was given.
         views: what the network saw of it.
         text: the words searched for, or None.
+        part: of the picture that was searched for, in words; None for the whole.
     """
 
     name: str
     picture: Picture
     views: tuple[View, ...] = ()
     text: str | None = None
+    part: str | None = None
 
 
 def results_page(
@@ -32,6 +35,7 @@ def results_page(
     filter_: Filter | None = None,
     timings_ms: Mapping[str, float] | None = None,
     facts: Mapping[str, object] | None = None,
+    reasons: Mapping[int, ReasonOnPage] | None = None,
 ) -> str:
     """Lay out one search as a self-contained HTML page.
 
@@ -41,6 +45,7 @@ def results_page(
         filter_: what every hit had to satisfy.
         timings_ms: stage to milliseconds, ``total`` among them, shown in this order.
         facts: name to value about the index, for the footer: marks, model, built, …
+        reasons: why a hit is one, by its rank.
 
     Returns:
         The document. A picture that cannot be read leaves a placeholder.
@@ -50,7 +55,7 @@ def results_page(
         query=query,
         picture=data_uri(query.picture),
         views=[(view.kind.label, data_uri(view.pixels)) for view in query.views],
-        cards=[make_card(hit) for hit in hits],
+        cards=[make_card(hit, reason=(reasons or {}).get(hit.rank)) for hit in hits],
         conditions=conditions(filter_ or Filter()),
         timings=timings_ms or {},
         facts=facts or {},

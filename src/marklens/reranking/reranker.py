@@ -1,7 +1,7 @@
 """Stage 2: the candidates of stage 1, looked at patch by patch and colour by colour."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -61,6 +61,7 @@ class Reranker:
         store: patches and colours of the index's views; None leaves the global channel alone.
         weights: of the channels.
         calibration: of the channels.
+        reach: how many candidates are looked at patch by patch, the rest stay behind them; None takes all.
     """
 
     def __init__(
@@ -68,8 +69,9 @@ class Reranker:
         store: LocalStore | None = None,
         weights: Weights = PLAN,
         calibration: Calibration = UNCALIBRATED,
+        reach: int | None = None,
     ) -> None:
-        self.store, self.weights, self.calibration = store, weights, calibration
+        self.store, self.weights, self.calibration, self.reach = store, weights, calibration, reach
 
     def rerank(
         self, query: LocalViews | None, candidates: Sequence[Candidate], texts: Values | None = None
@@ -82,6 +84,21 @@ class Reranker:
             texts: float32 (n,), 0..1, the text channel of the candidates, NaN where it does not apply; None
                 where no text is asked for.
         """
+        if texts is None:
+            texts = np.full(len(candidates), np.nan, np.float32)
+        if self.store is None or query is None:
+            return self._ranked(None, candidates, texts)
+        if self.reach is None or len(candidates) <= self.reach:
+            return self._ranked(query, candidates, texts)
+        scores = self.channels(None, candidates, texts).combined(self.weights)
+        first = np.argsort(-scores, kind="stable")
+        near, far = first[: self.reach], first[self.reach :]
+        ranked = self._ranked(query, [candidates[row] for row in near], texts[near])
+        behind = self._ranked(None, [candidates[row] for row in far], texts[far])
+        return ranked + [replace(each, score=min(each.score, ranked[-1].score)) for each in behind]
+
+    def channels(self, query: LocalViews | None, candidates: Sequence[Candidate], texts: Values) -> Channels:
+        """What each channel says of the candidates, calibrated; arguments as `rerank`'s."""
         similarity = np.array([candidate.score for candidate in candidates], np.float32)
         spatial = color = None
         if self.store is not None and query is not None:
@@ -93,10 +110,7 @@ class Reranker:
             spatial, color = (
                 np.concatenate([block[row] for block in blocks] or [similarity]) for row in (0, 1)
             )
-        channels = Channels(np.clip(similarity, 0, 1), spatial, texts, color).calibrated(self.calibration)
-        scores = channels.combined(self.weights)
-        order = np.argsort(-scores, kind="stable").tolist()
-        return [Ranked(candidates[row], float(scores[row]), channels.scores(row)) for row in order]
+        return Channels(np.clip(similarity, 0, 1), spatial, texts, color).calibrated(self.calibration)
 
     def stored(self, number: int) -> LocalViews | None:
         """What is kept of a mark of the index, to ask for it as a query; None where nothing is."""
@@ -113,6 +127,8 @@ class Reranker:
         if self.store is None:
             return None
         ids, views = self.store.of_marks(np.array([number], np.int64))
+        if not len(ids):
+            return None
         pairs = np.nan_to_num(spatial_similarities(query, views), nan=-1)
         if not pairs.size or pairs.max() < 0:
             return None
@@ -120,9 +136,20 @@ class Reranker:
         kind = ViewKind(int(ids[column]) & KIND_MASK)
         return Reason((kinds[row], kind), match_patches(query.view(row), views.view(column)))
 
+    def _ranked(
+        self, query: LocalViews | None, candidates: Sequence[Candidate], texts: Values
+    ) -> list[Ranked]:
+        channels = self.channels(query, candidates, texts)
+        scores = channels.combined(self.weights)
+        order = np.argsort(-scores, kind="stable").tolist()
+        return [Ranked(candidates[row], float(scores[row]), channels.scores(row)) for row in order]
+
     def _compared(self, query: LocalViews, numbers: Ids, store: LocalStore) -> tuple[Values, Values]:
         """The spatial and the colour channel of these marks."""
         ids, views = store.of_marks(numbers)
+        if not len(ids):
+            unknown = np.full(len(numbers), np.nan, np.float32)
+            return unknown, unknown
         owners = ids >> VIEW_BITS
         return (
             best_pairs(spatial_similarities(query, views), owners, numbers),

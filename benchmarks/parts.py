@@ -1,0 +1,147 @@
+"""Would a third kind of view pay: the connected parts of a mark, each on its own?
+
+    python -m benchmarks.parts --dataset logos
+
+Asks validation brands in a small gallery, by the bundled reduction. A pair of views in which a part takes
+place counts `share` of its cosine, so that a part must be much more alike than the whole to win.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import cv2
+import numpy as np
+import typer
+
+from benchmarks.reporting import report
+from benchmarks.rerank import gallery_files
+from marklens import assembly
+from marklens.cli.progress import shown_progress
+from marklens.core.artifacts import read_json
+from marklens.core.errors import PictureError
+from marklens.core.images import read_picture
+from marklens.core.types import Bools, Ids, Pixels, Vectors
+from marklens.embeddings.pca_reducer import bundled_reducer
+from marklens.evaluation.metrics import average_precision, first_is_relevant, recall_at
+from marklens.preprocessing.image_normalizer import find_ground, find_ink, fit_square, ink_box
+from marklens.settings import load_settings
+
+LEAST, MOST = 0.08, 0.9
+"""Share of the ink that a part has: less is a detail, more is the whole."""
+PARTS = 3
+"""Parts of a mark at most, the largest."""
+REACH = 5
+"""Pixels of a 224-pixel view: what lies nearer together is one part."""
+SHARES = (1.0, 0.95, 0.9, 0.8, 0.7)
+
+
+@dataclass(frozen=True, slots=True)
+class Views:
+    """The views of a gallery.
+
+    Attributes:
+        vectors: float32 (views, dims).
+        owners: int64 (views,), places of their marks, rising.
+        parts: bool (views,), which views are parts.
+    """
+
+    vectors: Vectors
+    owners: Ids
+    parts: Bools
+
+
+def parts_of(view: Pixels) -> list[Pixels]:
+    """The connected parts of a view, each fitted into a view of its own; none where there is but one."""
+    ground = find_ground(view)
+    ink = find_ink(view, ground)
+    joined = cv2.dilate(ink.astype(np.uint8), np.ones((REACH, REACH), np.uint8))
+    count, labels = cv2.connectedComponents(joined)
+    labels = np.where(ink, labels, 0)
+    sizes = np.bincount(labels.ravel(), minlength=count)[1:] / max(1, int(np.count_nonzero(ink)))
+    chosen = [place for place in np.argsort(-sizes) if LEAST <= sizes[place] <= MOST][:PARTS]
+    found = []
+    for place in chosen:
+        alone = np.where((labels == place + 1)[..., None], view, ground.color).astype(np.uint8)
+        box = ink_box(find_ink(alone, ground))
+        if box is not None:
+            top, bottom, left, right = box
+            found.append(
+                fit_square(np.ascontiguousarray(alone[top:bottom, left:right]), ground, len(view), 0)
+            )
+    return found
+
+
+def describe(dataset: Path, files: Sequence[str], threads: int) -> Views:
+    """Embed every view and every part."""
+    settings = load_settings(model={"threads": threads})
+    maker, embedder = (
+        assembly.make_view_maker(assembly.view_options(settings)),
+        assembly.make_embedder(settings),
+    )
+    reducer = bundled_reducer(embedder.model_hash, 512, 0.75)
+    assert reducer is not None
+    vectors, owners, parts = [], [], []
+    with shown_progress() as progress:
+        progress.start("describe", len(files))
+        for place, file in enumerate(files):
+            progress.advance(1)
+            try:
+                views = maker.prepare(read_picture(dataset / "images" / file)).views
+            except PictureError:
+                continue
+            pixels = [view.pixels for view in views]
+            extra = parts_of(pixels[-1])
+            vectors.append(reducer.reduce(embedder.embed(np.stack(pixels + extra))))
+            owners += [place] * (len(pixels) + len(extra))
+            parts += [False] * len(pixels) + [True] * len(extra)
+    return Views(np.concatenate(vectors), np.array(owners, np.int64), np.array(parts, np.bool_))
+
+
+def measure(views: Views, asked: dict[int, list[int]], share: float | None) -> dict[str, Any]:
+    """Ask for every mark; parts count `share`, or not at all."""
+    kept = ~views.parts if share is None else np.ones(len(views.parts), np.bool_)
+    vectors, owners, parts = views.vectors[kept], views.owners[kept], views.parts[kept]
+    starts = np.flatnonzero(np.diff(owners, prepend=-1))
+    marks = owners[starts]
+    rows = []
+    for place, relevant in asked.items():
+        mine = owners == place
+        pairs = vectors[mine] @ vectors.T
+        pairs[parts[mine][:, None] | parts[None]] *= share or 0
+        scores = np.maximum.reduceat(pairs.max(axis=0), starts)
+        scores[marks == place] = -np.inf
+        ranks = np.sort([np.count_nonzero(scores >= scores[marks == other][0]) for other in relevant])
+        total = len(relevant)
+        rows.append(
+            (average_precision(ranks, total), first_is_relevant(ranks), recall_at(ranks, total, 10),
+             recall_at(ranks, total, 100))
+        )  # fmt: skip
+    means = np.mean(rows, axis=0).tolist()
+    return dict(zip(("mAP@100", "Recall@1", "Recall@10", "Recall@100"), means, strict=True))
+
+
+def main(
+    dataset: Annotated[Path, typer.Option(help="What import-icons wrote.")],
+    size: Annotated[int, typer.Option(help="Marks of the gallery.")] = 4000,
+    threads: Annotated[int, typer.Option(help="CPU threads of the network; 0 takes every core.")] = 0,
+    json: Annotated[Path | None, typer.Option(help="Also write the rows as JSON.")] = None,
+) -> None:
+    """Describe and measure."""
+    files = gallery_files(dataset, size)
+    views = describe(dataset, files, threads)
+    places = {file: place for place, file in enumerate(files)}
+    known = set(views.owners.tolist())
+    asked: dict[int, list[int]] = {}
+    for group in read_json(dataset / "groups_val.json").values():
+        members = [places[file] for file in group if file in places and places[file] in known]
+        asked |= {one: [other for other in members if other != one] for one in members if len(members) > 1}
+    rows = [{"parts count": "not at all", **measure(views, asked, None)}]
+    rows += [{"parts count": f"{share:g}", **measure(views, asked, share)} for share in SHARES]
+    parts = np.count_nonzero(views.parts)
+    report(f"{len(asked)} queries among {len(known)} marks, {parts} parts", rows, json)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,85 @@
+"""Why a hit is one, in the documents and on the page of the search commands."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from marklens.core.types import Hit, Pixels
+    from marklens.engine import Engine, Explained, SearchResult
+    from marklens.pages.reasons import ReasonOnPage
+    from marklens.text.explanation import Explanation
+
+
+def reason_document(explained: "Explained") -> dict[str, Any]:
+    """What ``--explain`` adds to a hit of a document.
+
+    Patches count 0..48, row by row from the upper left; the shares of the matches sum to the spatial
+    similarity. The gains of the steps of an alignment sum to its score.
+    """
+    patches = explained.patches
+    return {
+        "views": None if patches is None else [view.label for view in patches.views],
+        "patches": None
+        if patches is None
+        else [
+            {"query": int(ours), "mark": int(theirs), "similarity": float(alike), "share": float(share)}
+            for ours, theirs, alike, share in zip(
+                patches.matches.query,
+                patches.matches.mark,
+                patches.matches.similarities,
+                patches.matches.shares,
+                strict=True,
+            )
+        ],
+        "words": None if explained.words is None else _words_document(explained.words),
+    }
+
+
+def _words_document(words: "Explanation") -> dict[str, Any]:
+    aligned = words.alignment
+    return {
+        "score": words.total,
+        "sound": words.sound,
+        "spelling": words.spelling,
+        "language": words.language,
+        "alignment": None
+        if aligned is None
+        else {
+            "similarity": aligned.similarity,
+            "score": aligned.score,
+            "steps": [
+                {"query": ours, "mark": theirs, "gain": gain}
+                for (ours, theirs), gain in zip(aligned.pairs, aligned.gains, strict=True)
+            ],
+            "before": list(aligned.before),
+            "after": list(aligned.after),
+        },
+    }
+
+
+def page_reasons(
+    engine: "Engine", result: "SearchResult", picture: "Pixels | None", text: str | None
+) -> "dict[int, ReasonOnPage]":
+    """What the page shows of each hit's reasons, by rank; nothing for a hit whose picture is gone."""
+    shown = {hit.rank: _page_reason(engine, result, hit, picture, text) for hit in result.hits}
+    return {rank: reason for rank, reason in shown.items() if reason is not None}
+
+
+def _page_reason(
+    engine: "Engine", result: "SearchResult", hit: "Hit", picture: "Pixels | None", text: str | None
+) -> "ReasonOnPage | None":
+    from marklens.core.errors import PictureError
+    from marklens.pages.reasons import ReasonOnPage
+
+    explained = engine.explain(hit, picture, text)
+    words = explained.words
+    aligned = words.alignment.pairs if words is not None and words.alignment is not None else ()
+    language = "" if words is None else words.language or ""
+    if explained.patches is None:
+        return ReasonOnPage(None, None, None, aligned, language) if aligned else None
+    ours, theirs = explained.patches.views
+    try:
+        mark = {view.kind: view for view in engine.mark_views(hit.number)}[theirs]
+    except (PictureError, KeyError):  # the picture has changed since
+        return None
+    query = {view.kind: view for view in result.views}[ours]
+    return ReasonOnPage(query, mark, explained.patches.matches, aligned, language)

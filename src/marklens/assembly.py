@@ -35,8 +35,9 @@ from marklens.preprocessing.text_detector import create_text_detector
 from marklens.preprocessing.text_reader import PpOcrReader
 from marklens.reranking.color import color_histograms
 from marklens.reranking.extraction import ExtractedPatches
+from marklens.reranking.profile import Profile, calibrated_for, find_profile
 from marklens.reranking.reranker import Reranker
-from marklens.reranking.scoring import Weights
+from marklens.reranking.scoring import Calibration, Weights
 from marklens.retrieval.catalog import Catalog
 from marklens.retrieval.patch_store import PatchStore
 from marklens.retrieval.vector_store import open_store
@@ -83,17 +84,45 @@ def make_recipe(settings: Settings, embedder: OnnxEmbedder, patches: PatchReduce
     return Recipe(view_options(settings).record(), model, settings.pca.model_dump(), kept)
 
 
-def make_reranker(settings: Settings, store: LocalStore | None, reach: int | None = None) -> Reranker:
-    """Stage 2 as the settings weigh it; `reach` as `Reranker`'s.
+def make_reranker(
+    settings: Settings,
+    profile: Profile | None,
+    rarity: Sequence[Sequence[float]],
+    store: LocalStore | None,
+    reach: int | None = None,
+) -> Reranker:
+    """Stage 2 as the settings weigh it.
+
+    Args:
+        settings: weights, and whether scores are calibrated.
+        profile: what was fitted for the network.
+        rarity: how alike unrelated views of the index are.
+        store: patches and colours.
+        reach: as `Reranker`'s.
 
     Raises:
-        UsageError: all weights are zero.
+        UsageError: all weights are zero, or fitted ones are wanted and there are none.
     """
     scoring = settings.scoring
-    weights = (scoring.weight_global, scoring.weight_spatial, scoring.weight_text, scoring.weight_color)
-    if not any(weights):
+    if scoring.profile == "fitted" and profile is None:
+        raise UsageError("setting scoring.profile: no weights were fitted for this network, take 'plan'")
+    base = profile.weights if profile is not None and scoring.profile == "fitted" else Weights()
+    given = {
+        name: value
+        for name in ("global_", "spatial", "text", "color")
+        if (value := getattr(scoring, f"weight_{name.rstrip('_')}")) is not None
+    }
+    if not any((asdict(base) | given).values()):
         raise UsageError("setting scoring: all weights are 0, so nothing would count")
-    return Reranker(store, Weights(*weights), reach=reach)
+    calibration = Calibration()
+    if scoring.calibrate:
+        calibration = calibrated_for(profile.calibration if profile else calibration, rarity)
+    return Reranker(store, replace(base, **given), calibration, reach)
+
+
+def find_scoring(settings: Settings, embedder: OnnxEmbedder) -> Profile | None:
+    """What was fitted for the settings' network, see `reranking.profile`."""
+    return find_profile(settings.model.weights or bundled_weights(), embedder.model_hash)
 
 
 def build(
@@ -158,6 +187,7 @@ def open_engine(root: Path, settings: Settings) -> Engine:
     patches = patches or make_patch_reducer(settings, embedder, settings.patches.dims)
     describer = ViewDescriber(embedder, patches, color_histograms)
     looking = settings.search.extract if patches and settings.search.rerank and kept is None else 0
+    profile = find_scoring(settings, embedder)
     extracted = ExtractedPatches(partial(views_again, catalog, maker), describer.describe, EXTRACTED_BYTES)
     return Engine(
         maker,
@@ -165,7 +195,7 @@ def open_engine(root: Path, settings: Settings) -> Engine:
         reducer,
         store,
         catalog,
-        make_reranker(settings, extracted, looking) if looking else make_reranker(settings, kept),
+        make_reranker(settings, profile, manifest.rarity, extracted if looking else kept, looking or None),
         asdict(manifest.recipe),
         lambda: TextMatcher(TextIndex.load(folder.texts)),
         settings.search.depth,

@@ -20,6 +20,7 @@ from pydantic_settings import (
 from marklens.core.errors import UsageError
 from marklens.preprocessing.text_detector import DetectorName
 from marklens.preprocessing.text_masker import Fill
+from marklens.reranking.scoring import ProfileName
 
 PREFIX = "MARKLENS_"
 
@@ -91,10 +92,16 @@ class SearchSettings(_Section):
 class ScoringSettings(_Section):
     """How much each channel counts; those that a mark lacks drop out and the rest are scaled up."""
 
-    weight_global: float = Field(0.50, ge=0, description="the picture as a whole")
-    weight_spatial: float = Field(0.35, ge=0, description="its patches")
-    weight_text: float = Field(0.10, ge=0, description="its text")
-    weight_color: float = Field(0.05, ge=0, description="its colours")
+    profile: ProfileName = Field(
+        "plan", description="whose weights: the plan's, or those fitted on brands drawn by several hands"
+    )
+    calibrate: bool = Field(True, description="make a score mean the same in every index")
+    weight_global: float | None = Field(
+        None, ge=0, description="the picture as a whole; none takes the profile's"
+    )
+    weight_spatial: float | None = Field(None, ge=0, description="its patches")
+    weight_text: float | None = Field(None, ge=0, description="its text")
+    weight_color: float | None = Field(None, ge=0, description="its colours")
 
 
 class Settings(BaseSettings):

@@ -68,10 +68,11 @@ def _page_reason(
     engine: "Engine", result: "SearchResult", hit: "Hit", picture: "Pixels | None", text: str | None
 ) -> "ReasonOnPage | None":
     from marklens.core.errors import PictureError
+    from marklens.engine import LEAST_TEXT
     from marklens.pages.reasons import ReasonOnPage
 
     explained = engine.explain(hit, picture, text)
-    words = explained.words
+    words = explained.words if explained.words is not None and explained.words.total >= LEAST_TEXT else None
     aligned = words.alignment.pairs if words is not None and words.alignment is not None else ()
     language = "" if words is None else words.language or ""
     if explained.patches is None:

@@ -122,6 +122,7 @@ def build_index(describer: Describer, dataset: Dataset, recipe: Recipe, options:
             chunks=len(done.sources),
             counts=counts(folder, before.removed, derived.views, written),
             removed=before.removed,
+            rarity=derived.rarity,
             checksums=checksums(folder),
             seconds={**done.seconds, **derived.seconds},
             made=stamp(),

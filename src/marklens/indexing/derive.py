@@ -12,13 +12,14 @@ from loguru import logger
 from marklens.core.artifacts import write_text
 from marklens.core.errors import ArtifactError
 from marklens.core.ports import Progress
-from marklens.core.types import Fault, Vectors
+from marklens.core.types import Fault, Ids, Vectors
 from marklens.embeddings.pca_reducer import PcaReducer, bundled_reducer, fit_pca
 from marklens.indexing.chunks import Chunk, load_chunk
 from marklens.indexing.folder import IndexFolder, Recipe
 from marklens.reranking.color import COLORS
 from marklens.retrieval.catalog import Catalog, Entry
 from marklens.retrieval.patch_store import Part, write_patch_store
+from marklens.retrieval.rarity import Rarity, measure_rarity
 from marklens.retrieval.vector_store import create_store
 from marklens.text.extractor import mark_text
 from marklens.text.index_builder import TextIndexBuilder
@@ -30,10 +31,12 @@ class Derived:
 
     Attributes:
         views: how many.
+        rarity: how alike unrelated views are; nothing where the reduction was not fitted on these views.
         seconds: time by stage.
     """
 
     views: int
+    rarity: Rarity
     seconds: Mapping[str, float]
 
 
@@ -64,13 +67,17 @@ def derive(
     reducer.save(folder.pca)
     seconds["pca"] = perf_counter() - started
 
-    started, marks, views = perf_counter(), 0, 0
+    started, marks = perf_counter(), 0
+    ids: list[Ids] = []
     progress.start("graph", chunks)
     store = create_store("faiss", reducer.dims, threads=threads)
     for chunk in _load(paths, progress):
-        store.add(chunk.view_ids(marks), reduce_chunk(chunk, reducer))
-        marks, views = marks + len(chunk.marks), views + len(chunk.owners)
+        ids.append(chunk.view_ids(marks))
+        store.add(ids[-1], reduce_chunk(chunk, reducer))
+        marks += len(chunk.marks)
     store.save(folder.vectors)
+    all_ids = np.concatenate(ids)
+    rarity = measure_rarity(store, all_ids) if len(all_ids) >= int(recipe.pca["own_from"]) else ()
     seconds["graph"] = perf_counter() - started
 
     started = perf_counter()
@@ -90,7 +97,7 @@ def derive(
     progress.start("texts", None)
     names.finish().save(folder.texts)
     seconds["texts"] = perf_counter() - started
-    return Derived(views, seconds)
+    return Derived(len(all_ids), rarity, seconds)
 
 
 def reduce_chunk(chunk: Chunk, reducer: PcaReducer) -> Vectors:

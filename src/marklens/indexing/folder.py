@@ -1,7 +1,7 @@
 """What lies where in an index folder, and the manifest that describes it."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -129,6 +129,7 @@ class Manifest:
         counts: marks, removed, views, faults.
         removed: id and file of the marks that were removed, hidden or compacted away; they stay so when the
             index is built again, also under another id: a new picture in a folder can change those of others.
+        rarity: how alike unrelated views are, see `retrieval.rarity`.
         checksums: SHA-256 of every derived file.
         seconds: time by stage of the last build or addition.
         made: version and time (UTC, ISO 8601).
@@ -143,6 +144,7 @@ class Manifest:
     added: int = 0
     counts: Mapping[str, int] = field(default_factory=dict)
     removed: Mapping[str, str] = field(default_factory=dict)
+    rarity: Sequence[Sequence[float]] = ()
     checksums: Mapping[str, str] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
     made: Mapping[str, str] = field(default_factory=dict)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,7 @@ from marklens.core.types import Scores, Vectors
 
 Values = npt.NDArray[np.float32]
 """Shape (n,)."""
+ProfileName = Literal["plan", "fitted"]
 Knots = tuple[tuple[float, float], ...]
 """Points (raw, calibrated) of a rising map, straight lines between them, level beyond its ends."""
 

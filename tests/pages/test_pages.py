@@ -111,8 +111,8 @@ def test_every_picture_has_a_description_and_a_lost_one_a_placeholder(mark: Mark
 def test_the_results_page_shows_what_matters(mark: Mark, lost: Mark) -> None:
     page, _ = both_pages(mark, lost)
     for expected in (
-        "Vienna 26", "years 1990–2000", "2 nearest marks", 'full <span aria-label="against">', "figurative view",
-            "27.05.01",
+        "Vienna 26", "years 1990–2000", "2 nearest marks", "figurative view",
+            'full <span aria-label="against">', "27.05.01",
         "1999 · m1.png", "lost · x/&lt;b&gt;.png", "0.90", "width:75.0%", "9.4 ms", "1.23 s",
         "not legal advice",
     ):  # fmt: skip

@@ -21,6 +21,7 @@ from marklens.core.types import (
     Ids,
     LocalViews,
     Pixels,
+    ReadText,
     Scores,
     Vectors,
     View,
@@ -57,11 +58,15 @@ class SearchResult:
         hits: best first.
         views: what the network saw of the query.
         timings_ms: milliseconds by stage: preprocess, embed, retrieve, rerank, total.
+        text: the words that counted beside the picture: those given, else those read off it.
+        reading: what was read off the picture, None where nothing is legible or nobody asked for it.
     """
 
     hits: tuple[Hit, ...]
     views: tuple[View, ...]
     timings_ms: Mapping[str, float]
+    text: str | None = None
+    reading: ReadText | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +90,13 @@ class Query:
         views: what the network saw.
         vectors: float32 (views, dims), unit length.
         local: patches and colours of the views.
+        reading: what was read off the picture, if that was asked for.
     """
 
     views: tuple[View, ...]
     vectors: Vectors
     local: LocalViews
+    reading: ReadText | None
 
     @property
     def kinds(self) -> tuple[ViewKind, ...]:
@@ -144,8 +151,9 @@ class Engine:
         wanted: Filter | None = None,
         rerank: bool = True,
         text: str | None = None,
+        read: bool = False,
     ) -> SearchResult:
-        """Find the marks most like a picture, and like a name if one is given.
+        """Find the marks most like a picture, and like a name if one is given or read.
 
         Args:
             picture: decoded, uint8 (height, width, 3).
@@ -153,12 +161,15 @@ class Engine:
             wanted: what every hit must satisfy; the graph is searched among those only.
             rerank: whether to go on after stage 1, where the index has what that takes.
             text: a name that counts beside the picture, and brings candidates of its own.
+            read: whether the words on the picture take the place of a name that is not given.
 
         Raises:
             PictureError: there is nothing on the picture.
         """
         watch = Stopwatch()
-        query = self._query(picture, watch)
+        query = self._query(picture, watch, read and text is None)
+        if text is None and query.reading is not None:
+            text = query.reading.text
         watch.lap("recall")
         candidates = self.candidates(query.vectors, query.kinds, max(top, self.depth), wanted)
         candidates, texts = self._named(text, query.vectors, query.kinds, candidates, wanted)
@@ -168,7 +179,7 @@ class Engine:
             [(found.candidate.number, found.score, found.scores, found.candidate.views) for found in ranked]
         )
         watch.lap("rerank")
-        return SearchResult(hits, query.views, _milliseconds(watch))
+        return SearchResult(hits, query.views, _milliseconds(watch), text, query.reading)
 
     def explain(self, hit: Hit, picture: Pixels | None = None, text: str | None = None) -> Explained:
         """Why a hit is one.
@@ -180,7 +191,7 @@ class Engine:
         """
         patches = words = None
         if picture is not None:
-            query = self._query(picture, Stopwatch())
+            query = self._query(picture, Stopwatch(), read=False)
             patches = self._reranker.reason(query.local, query.kinds, hit.number)
         if text is not None and hit.words is not None:
             words = self._names().explain(text, hit.words)
@@ -190,17 +201,19 @@ class Engine:
         """What the network saw of a mark, see `views_again`."""
         return views_again(self.catalog, self._maker, number)
 
-    def _query(self, picture: Pixels, watch: Stopwatch) -> Query:
-        return self._described.get(_fingerprint(picture), lambda: self._describe(picture, watch))
+    def _query(self, picture: Pixels, watch: Stopwatch, read: bool) -> Query:
+        key = _fingerprint(picture), read
+        return self._described.get(key, lambda: self._describe(picture, watch, read))
 
-    def _describe(self, picture: Pixels, watch: Stopwatch) -> Query:
-        views = self._maker.prepare(picture).views
+    def _describe(self, picture: Pixels, watch: Stopwatch, read: bool) -> Query:
+        prepared = self._maker.prepare(picture, read)
+        views = prepared.views
         watch.lap("preprocess")
         pixels, inks = np.stack([view.pixels for view in views]), np.stack([view.ink for view in views])
         pooled, local = self._describer.describe(pixels, inks)
         vectors = self._reducer.reduce(pooled)
         watch.lap("embed")
-        return Query(views, vectors, local)
+        return Query(views, vectors, local, prepared.text)
 
     def ranked(self, number: int, depth: int) -> list[Ranked]:
         """Both stages for a mark of the index, by what is stored of it: no picture is read."""

@@ -78,9 +78,27 @@ def test_search_explains_each_hit(call: Call, index: Path, marks: Path) -> None:
         assert set(reason["views"]) <= {"full", "figurative"}
         assert all(0 <= patch["query"] < 49 and 0 <= patch["mark"] < 49 for patch in reason["patches"])
         shares = sum(patch["share"] for patch in reason["patches"])
-        assert shares == pytest.approx(hit["scores"]["spatial"], abs=1e-4)
+        assert shares == pytest.approx(reason["similarity"], abs=1e-6)
+        assert 0 < reason["similarity"] <= 1 + 1e-6
     assert document(call, *asked, "--no-rerank")["hits"][0]["reason"]["patches"] is None
     assert "--explain" in call(*asked)[2]
+
+
+def test_the_name_on_a_picture_counts_if_it_shall_be_read(
+    call: Call, described: Path, tmp_path: Path
+) -> None:
+    picture = np.full((300, 300, 3), 255, np.uint8)
+    cv2.circle(picture, (150, 110), 80, (0, 0, 200), -1)
+    cv2.putText(picture, "NAME", (25, 270), cv2.FONT_HERSHEY_DUPLEX, 2.4, (0, 0, 0), 5, cv2.LINE_AA)
+    cv2.imwrite(str(tmp_path / "lockup.png"), picture)
+    asked = ("search", tmp_path / "lockup.png", "--index", described)
+    plain, read = document(call, *asked), document(call, *asked, "--read")
+    assert plain["query"]["read_text"] is None
+    assert all(hit["scores"]["text"] is None for hit in plain["hits"])
+    assert read["query"]["read_text"]["text"] == "NAME"
+    assert read["query"]["text"] is None
+    assert all(hit["scores"]["text"] > 0.4 for hit in read["hits"])
+    assert document(call, *asked, "--read", "--text", "Zebra")["query"]["read_text"] is None
 
 
 def test_names_are_explained_sound_by_sound(call: Call, described: Path) -> None:

@@ -41,6 +41,9 @@ def search(
     text: Annotated[
         str | None, typer.Option(help="The name on the mark: counts beside the picture.", show_default=False)
     ] = None,
+    read: Annotated[
+        bool, typer.Option("--read", help="Read the name off the picture, where --text gives none.")
+    ] = False,
     crop: Annotated[
         str | None,
         typer.Option(
@@ -71,7 +74,7 @@ def search(
     from marklens.core.artifacts import write_text
     from marklens.settings import load_settings
 
-    asked = Asked(image, text, crop, make_filter(vienna or (), years, where or ()), not no_rerank)
+    asked = Asked(image, text, crop, make_filter(vienna or (), years, where or ()), not no_rerank, read)
     if text is not None:
         require_words(text)
     if explain and not as_json:
@@ -98,6 +101,7 @@ class Asked:
     crop: str | None
     wanted: "Filter"
     rerank: bool
+    read: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +126,7 @@ def _ask(engine: "Engine", asked: Asked, part: "Crop | None", top: int) -> Answe
     try:
         picture = read_picture(asked.image, part)
         decoding = (perf_counter() - started) * 1e3
-        result = engine.search(picture, top, asked.wanted, asked.rerank, asked.text)
+        result = engine.search(picture, top, asked.wanted, asked.rerank, asked.text, asked.read)
     except PictureError as error:
         if error.kind == "crop":
             raise UsageError(f"--crop {asked.crop}: {error.reason}") from error
@@ -139,11 +143,12 @@ def to_document(engine: "Engine", answer: Answer, explain: bool) -> dict[str, An
     hits = [hit_document(hit) for hit in result.hits]
     if explain:
         for document, hit in zip(hits, result.hits, strict=True):
-            document["reason"] = reason_document(engine.explain(hit, answer.compared, asked.text))
+            document["reason"] = reason_document(engine.explain(hit, answer.compared, result.text))
     return {
         "query": {
             "file": asked.image.name,
             "text": asked.text,
+            "read_text": None if result.reading is None else asdict(result.reading),
             "crop": asked.crop,
             "views": [view.kind.label for view in result.views],
             **filter_document(asked.wanted),
@@ -209,6 +214,6 @@ def _page(engine: "Engine", answer: Answer) -> str:
     asked, result = answer.asked, answer.result
     facts = {"marks": f"{engine.catalog.counts().marks:,}", "Marklens": __version__}
     part = None if asked.crop is None else f"part {asked.crop}"
-    query = QueryOnPage(asked.image.name, answer.picture, result.views, asked.text, part)
-    reasons = page_reasons(engine, result, answer.compared, asked.text)
+    query = QueryOnPage(asked.image.name, answer.picture, result.views, result.text, part)
+    reasons = page_reasons(engine, result, answer.compared, result.text)
     return results_page(query, result.hits, asked.wanted, answer.timings, facts, reasons)

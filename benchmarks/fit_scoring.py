@@ -4,7 +4,7 @@
 
 Writes the profile that lies beside the network, which `scoring.profile = "fitted"` and the calibration use.
 The curves come from logos at random; weights are those of the best mAP@100 on a grid. That of the text stays
-the plan's: these brands were told apart by their names, so names find them better than they find anything else.
+the plan's: these brands were told apart by their names, so names find them better than anything else.
 """
 
 from collections.abc import Iterator, Sequence

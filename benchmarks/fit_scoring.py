@@ -74,7 +74,8 @@ def main(
     bundled = Calibration(global_=with_ends(bundled_rarity(folder, settings)), spatial=spatial)
     network = weights or bundled_weights()
     path = network.with_name(network.stem + ENDING)
-    Profile(str(manifest.recipe.model["hash"]), best[1], bundled, gain).save(path)
+    reduction = settings.pca.dims, settings.pca.whitening
+    Profile(str(manifest.recipe.model["hash"]), reduction, best[1], bundled, gain).save(path)
     typer.echo(f"{path}: {gain}")
 
 

@@ -19,9 +19,7 @@ def main(
 ) -> None:
     """Draw."""
     rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    draw(
-        [row for row in rows if row["kind"] == "step"], [row for row in rows if row["kind"] == "epoch"], out
-    )
+    draw([row for row in rows if row["kind"] == "step"], [row for row in rows if row["kind"] == "epoch"], out)
 
 
 def draw(steps: Sequence[Mapping[str, Any]], epochs: Sequence[Mapping[str, Any]], out: Path) -> None:

@@ -20,6 +20,7 @@ from marklens.core.types import (
     Hit,
     Ids,
     LocalViews,
+    Mark,
     Pixels,
     ReadText,
     Scores,
@@ -36,6 +37,7 @@ from marklens.reranking.scoring import Channels
 from marklens.retrieval.catalog import Catalog
 from marklens.retrieval.view_pairs import best_pairs
 from marklens.text.explanation import Explanation
+from marklens.text.extractor import mark_text
 from marklens.text.matcher import TextMatcher
 
 WORDED = 0.8
@@ -56,17 +58,25 @@ class SearchResult:
 
     Attributes:
         hits: best first.
-        views: what the network saw of the query.
         timings_ms: milliseconds by stage: preprocess, embed, retrieve, rerank, total.
-        text: the words that counted beside the picture: those given, else those read off it.
-        reading: what was read off the picture, None where nothing is legible or nobody asked for it.
+        text: the words that counted: those given, else those read off the picture.
+        query: the picture as it was compared; None for a search by name.
     """
 
     hits: tuple[Hit, ...]
-    views: tuple[View, ...]
     timings_ms: Mapping[str, float]
-    text: str | None = None
-    reading: ReadText | None = None
+    text: str | None
+    query: "Query | None" = None
+
+    @property
+    def views(self) -> tuple[View, ...]:
+        """What the network saw of the query."""
+        return () if self.query is None else self.query.views
+
+    @property
+    def reading(self) -> ReadText | None:
+        """What was read off the picture, None where nothing is legible or nobody asked for it."""
+        return None if self.query is None else self.query.reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,22 +189,15 @@ class Engine:
             [(found.candidate.number, found.score, found.scores, found.candidate.views) for found in ranked]
         )
         watch.lap("rerank")
-        return SearchResult(hits, query.views, _milliseconds(watch), text, query.reading)
+        return SearchResult(hits, _milliseconds(watch), text, query)
 
-    def explain(self, hit: Hit, picture: Pixels | None = None, text: str | None = None) -> Explained:
-        """Why a hit is one.
-
-        Args:
-            hit: of `search` or `search_text`.
-            picture: as it was given to `search`, which remembers it.
-            text: as it was given.
-        """
+    def explain(self, result: SearchResult, hit: Hit) -> Explained:
+        """Why a hit is one: what of it was compared, patch by patch and sound by sound."""
         patches = words = None
-        if picture is not None:
-            query = self._query(picture, Stopwatch(), read=False)
-            patches = self._reranker.reason(query.local, query.kinds, hit.number)
-        if text is not None and hit.words is not None:
-            words = self._names().explain(text, hit.words)
+        if result.query is not None and hit.scores.spatial is not None:
+            patches = self._reranker.reason(result.query.local, result.query.kinds, hit.number)
+        if result.text is not None and hit.words is not None:
+            words = self._names().explain(result.text, hit.words)
         return Explained(patches, words)
 
     def mark_views(self, number: int) -> tuple[View, ...]:
@@ -252,7 +255,7 @@ class Engine:
         watch.lap("retrieve")
         hits = self._hits([(number, score, Scores(text=score), ()) for number, score in found])
         watch.lap("rerank")
-        return SearchResult(hits, (), _milliseconds(watch))
+        return SearchResult(hits, _milliseconds(watch), text)
 
     def _named(
         self,
@@ -337,9 +340,24 @@ class Engine:
         numbers = [number for number, *_ in found]
         marks, readings = self.catalog.marks(numbers), self.catalog.readings(numbers)
         return tuple(
-            Hit(rank, number, marks[number], score, scores, views, readings.get(number))
+            Hit(
+                rank,
+                number,
+                marks[number],
+                score,
+                scores,
+                views,
+                readings.get(number),
+                _said(marks[number], readings.get(number)),
+            )
             for rank, (number, score, scores, views) in enumerate(found, start=1)
         )
+
+
+def _said(mark: Mark, reading: ReadText | None) -> str | None:
+    """The words by which the name index knows a mark."""
+    said = mark_text(mark.text, [] if reading is None else [reading])
+    return None if said is None else said.text
 
 
 def views_again(catalog: Catalog, maker: ViewMaker, number: int) -> tuple[View, ...]:

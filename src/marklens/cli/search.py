@@ -113,11 +113,6 @@ class Answer:
     result: "SearchResult"
     timings: dict[str, float]
 
-    @property
-    def compared(self) -> "Pixels | None":
-        """The picture, if its patches counted."""
-        return self.picture if self.asked.rerank else None
-
 
 def _ask(engine: "Engine", asked: Asked, part: "Crop | None", top: int) -> Answer:
     from marklens.core.images import read_picture
@@ -143,7 +138,7 @@ def to_document(engine: "Engine", answer: Answer, explain: bool) -> dict[str, An
     hits = [hit_document(hit) for hit in result.hits]
     if explain:
         for document, hit in zip(hits, result.hits, strict=True):
-            document["reason"] = reason_document(engine.explain(hit, answer.compared, result.text))
+            document["reason"] = reason_document(engine.explain(result, hit))
     return {
         "query": {
             "file": asked.image.name,
@@ -215,5 +210,5 @@ def _page(engine: "Engine", answer: Answer) -> str:
     facts = {"marks": f"{engine.catalog.counts().marks:,}", "Marklens": __version__}
     part = None if asked.crop is None else f"part {asked.crop}"
     query = QueryOnPage(asked.image.name, answer.picture, result.views, result.text, part)
-    reasons = page_reasons(engine, result, answer.compared, result.text)
+    reasons = page_reasons(engine, result)
     return results_page(query, result.hits, asked.wanted, answer.timings, facts, reasons)

@@ -57,7 +57,7 @@ def search_text(
         document = _document(text, result, wanted)
         if explain:
             for row, hit in zip(document["hits"], result.hits, strict=True):
-                row["reason"] = reason_document(engine.explain(hit, text=text))
+                row["reason"] = reason_document(engine.explain(result, hit))
         print_json(document)
     else:
         print_hits(result.hits, dict(result.timings_ms), None)

@@ -1,0 +1,65 @@
+"""How well the network finds marks it never saw: every mark with all its views, as searching does it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from marklens.core.types import Ids, Pixels, Vectors
+from marklens.embeddings.pca_reducer import fit_pca
+from marklens.evaluation.evaluator import Measures, Ranking, evaluate
+from marklens.evaluation.protocols import Query
+from marklens.training.backbones import Backbone
+
+DIMS = 512
+WHITENING = 0.75
+"""As an index reduces its vectors: what counts is how well a search finds."""
+DEPTH = 100
+CHUNK = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Gallery:
+    """Views of marks, and who is to be found.
+
+    Attributes:
+        pixels: uint8 (n, size, size, 3), the views of a mark one behind the other.
+        marks: int64 (n,), ascending, the mark of each view, counted from 0 without gaps.
+        queries: marks of the gallery with their relevant ones.
+    """
+
+    pixels: Pixels
+    marks: Ids
+    queries: Sequence[Query]
+
+
+def measure(backbone: Backbone, gallery: Gallery, device: torch.device) -> Measures:
+    """Recall@100 and the other measures of searching the gallery with this network."""
+    vectors = embed(backbone, gallery.pixels, device)
+    reduced = fit_pca([vectors], DIMS, WHITENING).reduce(vectors)
+    rankings = [_rank(query, reduced, gallery.marks) for query in gallery.queries]
+    return evaluate(gallery.queries, lambda _: rankings, int(gallery.marks[-1]) + 1).means
+
+
+def embed(backbone: Backbone, pixels: Pixels, device: torch.device) -> Vectors:
+    """Pooled vectors, float32 (n, dims), of uint8 (n, size, size, 3), with running statistics."""
+    training = backbone.training
+    backbone.eval()
+    with torch.inference_mode():
+        parts = [
+            backbone(torch.from_numpy(np.ascontiguousarray(pixels[start : start + CHUNK])).to(device))
+            .float().mean((2, 3)).cpu().numpy()
+            for start in range(0, len(pixels), CHUNK)
+        ]  # fmt: skip
+    backbone.train(training)
+    return np.concatenate(parts).astype(np.float32)
+
+
+def _rank(query: Query, vectors: Vectors, marks: Ids) -> Ranking:
+    """Every mark's best pair of views with the query's, the best `DEPTH` and the query itself."""
+    own = vectors[marks == query.own]
+    starts = np.flatnonzero(np.diff(marks, prepend=-1))
+    scores = np.maximum.reduceat((vectors @ own.T).max(axis=1), starts)
+    order = np.argsort(-scores, kind="stable")[: DEPTH + 1].astype(np.int64)
+    return Ranking(order, scores[order])

@@ -102,7 +102,10 @@ def test_two_runs_of_one_seed_measure_the_same_and_another_seed_does_not(tmp_pat
 def test_the_last_checkpoints_and_the_best_network_are_kept(tmp_path: Path) -> None:
     made, outcome = run(tmp_path)
     folder = RunFolder(tmp_path)
-    assert [path.name for path in folder.checkpoints()] == ["checkpoint-00000008.pt", "checkpoint-00000012.pt"]
+    assert [path.name for path in folder.checkpoints()] == [
+        "checkpoint-00000008.pt",
+        "checkpoint-00000012.pt",
+    ]
     best = read_checkpoint(folder.best)
     assert best["measures"]["recall_at_100"] == outcome.state.best
     for path in (tmp_path, folder.best, folder.checkpoints()[-1]):

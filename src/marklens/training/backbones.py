@@ -137,7 +137,9 @@ def load_file(path: Path, name: str, size: int) -> Backbone:
     try:
         backbone.network.load_state_dict({key: tensors[key] for key in own})
     except RuntimeError as error:
-        raise ModelError(f"the tensors of {path} do not fit {name}: {str(error).splitlines()[-1].strip()}") from None
+        raise ModelError(
+            f"the tensors of {path} do not fit {name}: {str(error).splitlines()[-1].strip()}"
+        ) from None
     return backbone
 
 

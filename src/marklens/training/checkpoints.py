@@ -53,12 +53,16 @@ class RunFolder:
         names = sorted(there.keys() | identity.keys())
         other = [name for name in names if there.get(name) != identity.get(name)]
         if other:
-            told = "; ".join(f"{name} {there.get(name)} there, {identity.get(name)} here" for name in other[:3])
+            told = "; ".join(
+                f"{name} {there.get(name)} there, {identity.get(name)} here" for name in other[:3]
+            )
             raise UsageError(f"{self.root} holds a run of other settings ({told}): give another --out")
 
     def checkpoints(self) -> list[Path]:
         """The checkpoints, oldest first."""
-        found = [(int(match[1]), path) for path in self.root.iterdir() if (match := NAME.fullmatch(path.name))]
+        found = [
+            (int(match[1]), path) for path in self.root.iterdir() if (match := NAME.fullmatch(path.name))
+        ]
         return [path for _, path in sorted(found)]
 
     def save(self, step: int, content: Mapping[str, Any]) -> Path:

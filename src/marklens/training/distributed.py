@@ -150,7 +150,9 @@ class SharedBatchNorm(nn.Module):
         centred = wide - mean.view(shape)
         variance = self.mesh.total(centred.square().sum(axes)) / count
         self._remember(mean.detach(), variance.detach() * count / max(1, count - 1))
-        scaled = centred * (torch.rsqrt(variance + self.eps) * self.weight).view(shape) + self.bias.view(shape)
+        scaled = centred * (torch.rsqrt(variance + self.eps) * self.weight).view(shape) + self.bias.view(
+            shape
+        )
         return self.act(self.drop(scaled.to(features.dtype)))  # type: ignore[no-any-return]
 
     @torch.no_grad()

@@ -52,7 +52,9 @@ class Trainer:
         self.device, self.mesh, self.state = device, mesh or Mesh(), State()
         self.learner = learner.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         synchronise_norms(self.learner, self.mesh)
-        self.optimizer = torch.optim.AdamW(_decayed(self.learner, options.weight_decay), options.learning_rate)
+        self.optimizer = torch.optim.AdamW(
+            _decayed(self.learner, options.weight_decay), options.learning_rate
+        )
         scales = options.amp and device.type == "cuda"
         self.scaler = torch.amp.GradScaler(device.type, enabled=scales)  # type: ignore[attr-defined]
         self.steps = source.steps(options.batch)
@@ -61,7 +63,9 @@ class Trainer:
     def run(self, progress: Progress, stop: StopFlag) -> Outcome:
         """Train on from where the run is."""
         writes = self.mesh.leads
-        self.log = RunLog(self.folder.metrics if writes else None, self.made, self.folder.root / "tensorboard")
+        self.log = RunLog(
+            self.folder.metrics if writes else None, self.made, self.folder.root / "tensorboard"
+        )
         self._started = self._saved = monotonic()
         self._seen = 0
         try:

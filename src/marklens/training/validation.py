@@ -9,8 +9,9 @@ import torch
 from marklens.core.types import Ids, Pixels, Vectors
 from marklens.embeddings.pca_reducer import fit_pca
 from marklens.evaluation.evaluator import Measures, Ranking, evaluate
-from marklens.evaluation.protocols import Query
+from marklens.evaluation.protocols import Groups, Query, group_queries
 from marklens.training.backbones import Backbone
+from marklens.training.pairs.packed_views import PackedViews
 
 DIMS = 512
 WHITENING = 0.75
@@ -32,6 +33,27 @@ class Gallery:
     pixels: Pixels
     marks: Ids
     queries: Sequence[Query]
+
+
+def make_gallery(views: PackedViews, groups: Groups, most: int) -> Gallery:
+    """The members of all groups and, among them, others spread over the cache, as long as there is room.
+
+    Args:
+        views: of marks that are not learned from, if possible.
+        groups: of marks by their number in `views`.
+        most: marks wanted; the members are taken all the same.
+    """
+    members = sorted({number for numbers in groups.members.values() for number in numbers})
+    others = np.setdiff1d(np.arange(len(views)), members)
+    room = min(len(others), max(0, most - len(members)))
+    spread = others[np.linspace(0, len(others) - 1, room).round().astype(np.int64)] if room else others[:0]
+    chosen = np.sort(np.concatenate([np.array(members, np.int64), spread]))
+    place = {int(number): row for row, number in enumerate(chosen)}
+    rows = np.concatenate([np.array(views.views_of(int(number)), np.int64) for number in chosen])
+    counts = [len(views.views_of(int(number))) for number in chosen]
+    renumbered = Groups({name: tuple(place[n] for n in own) for name, own in groups.members.items()})
+    queries = group_queries(renumbered, {place[n]: views.files[n] for n in members})
+    return Gallery(np.asarray(views.pixels[rows]), np.repeat(np.arange(len(chosen)), counts), queries)
 
 
 def measure(backbone: Backbone, gallery: Gallery, device: torch.device) -> Measures:

@@ -110,10 +110,10 @@ def _badge(mark: Pixels, under: Color, random: np.random.Generator) -> tuple[Col
     inks = palette(mark, under)
     if inks and all(np.abs(color - ink).max() > CONTRAST for ink in inks) and random.random() < 0.6:
         bare = cv2.merge([1 - ink_cover(mark, under)] * 3)
-        shown = mark + bare * (color - under)
+        shown = np.asarray(mark + bare * (color - under), np.float32)
     else:
         cover = ink_cover(mark, under) if len(inks) == 1 else ink_tone(mark, under)
-        shown = color + cover[..., None] * (plain_contrast(color) - color)
+        shown = np.asarray(color + cover[..., None] * (plain_contrast(color) - color), np.float32)
     return color, np.asarray(np.clip(shown, 0, 255), np.uint8)
 
 

@@ -126,9 +126,7 @@ class TrainSettings(_Section):
     workers: int = Field(
         default_factory=lambda: os.cpu_count() or 1, ge=0, description="processes that make pairs"
     )
-    fonts: Path | None = Field(
-        None, description="folder of WOFF files for words beside marks; none: one font"
-    )
+    fonts: Path | None = Field(None, description="folder of WOFF files for words beside marks")
     gallery: int = Field(5000, ge=2, description="most marks that validation searches")
     two_looks: float = Field(0.4, ge=0, description="share of pairs: two changed copies of a view")
     two_views: float = Field(0.15, ge=0, description="share of pairs: full and figurative view")

@@ -32,7 +32,12 @@ class DrawnPairs:
             places = np.arange(step * batch, (step + 1) * batch)[rank::world]
             groups = order[places] // 2
             sides = [
-                np.stack([drawn(int(g), (self.seed, epoch, int(p), side)) for g, p in zip(groups, places)])
+                np.stack(
+                    [
+                        drawn(int(g), (self.seed, epoch, int(p), side))
+                        for g, p in zip(groups, places, strict=True)
+                    ]
+                )
                 for side in (0, 1)
             ]
             yield PairBatch(sides[0], sides[1], groups.astype(np.int64))

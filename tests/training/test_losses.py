@@ -12,7 +12,9 @@ from marklens.training.losses import masked_contrast, smooth_ap, supervised_cont
 
 
 def unit(count: int, dims: int = 5, seed: int = 0) -> Tensor:
-    return functional.normalize(torch.randn(count, dims, generator=torch.Generator().manual_seed(seed)), dim=1)
+    return functional.normalize(
+        torch.randn(count, dims, generator=torch.Generator().manual_seed(seed)), dim=1
+    )
 
 
 def test_contrast_is_the_definition() -> None:

@@ -55,9 +55,9 @@ def train(
 ) -> None:
     """Train a network on pairs of marks that are alike. Needs the extra 'train'.
 
-    OUT gets checkpoints, metrics.jsonl and best.pt, the network that measured best. The same call goes on with
-    a run, whatever ended it; a run of other settings is refused. Everything else is a setting, see
-    MARKLENS_TRAIN__… and examples/rtx3060.toml. Several GPUs: torchrun --nproc-per-node 4 -m marklens train ….
+    OUT gets checkpoints, metrics.jsonl and best.pt, the network that measured best. The same call goes on
+    with a run, whatever ended it; a run of other settings is refused. Everything else is a setting, see
+    MARKLENS_TRAIN__… and examples/rtx3060.toml. Several GPUs: torchrun --nproc-per-node 4 -m marklens train …
 
     Example: marklens train my-logos --out run --validate groups_val.json
     """

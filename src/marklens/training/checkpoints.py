@@ -18,7 +18,7 @@ from marklens.training.backbones import Backbone
 
 FORMAT = 1
 BEST = "best.pt"
-NAME = re.compile(r"checkpoint-(\d+)\.pt")
+NAME = re.compile(r"checkpoint-\d{8}\.pt")
 
 
 class RunFolder:
@@ -87,7 +87,7 @@ class RunFolder:
 
     def save_best(self, backbone: Backbone, measures: Mapping[str, float]) -> None:
         """Write the best network so far with what it measured."""
-        _write(self.best, {"recipe": _recipe(backbone), "backbone": backbone.network.state_dict(),
+        _write(self.best, {"recipe": recipe_of(backbone), "backbone": backbone.network.state_dict(),
                            "measures": dict(measures)})  # fmt: skip
 
 
@@ -135,10 +135,6 @@ def _network(content: Mapping[str, Any]) -> dict[str, Tensor]:
 
 def recipe_of(backbone: Backbone) -> dict[str, Any]:
     """What is needed to make the same network again, before its weights are filled in."""
-    return _recipe(backbone)
-
-
-def _recipe(backbone: Backbone) -> dict[str, Any]:
     return {"name": backbone.name, "size": backbone.size, "dims": backbone.dims}
 
 

@@ -130,7 +130,8 @@ class PairLearner(nn.Module):
         """The loss of pairs and the keys to push once the step is made.
 
         Args:
-            first, second: uint8 (n, size, size, 3).
+            first: uint8 (n, size, size, 3), one side of the pairs.
+            second: the other side, of the same shape.
             groups: int64 (n,).
             mesh: the processes that share the batch; every query meets the keys of all of them.
 

@@ -86,4 +86,4 @@ def _writer(folder: Path) -> Any:
     except ImportError:
         logger.info("no TensorBoard here: pip install tensorboard draws the curves of metrics.jsonl")
         return None
-    return SummaryWriter(str(folder))  # type: ignore[no-untyped-call]
+    return SummaryWriter(str(folder))

@@ -16,6 +16,7 @@ from marklens.training.batches import PairBatch, PairSource
 from marklens.training.checkpoints import RunFolder, recipe_of
 from marklens.training.distributed import Mesh, synchronise_norms
 from marklens.training.moco import PairLearner, Projected
+from marklens.training.precision import half_type, keep_depthwise_single
 from marklens.training.prefetching import prefetched
 from marklens.training.run_log import RunLog
 from marklens.training.run_state import Ending, LoopOptions, Outcome, State
@@ -55,8 +56,10 @@ class Trainer:
         self.optimizer = torch.optim.AdamW(
             _decayed(self.learner, options.weight_decay), options.learning_rate
         )
+        if options.amp and device.type == "cpu":
+            keep_depthwise_single(self.learner)
         scales = options.amp and device.type == "cuda"
-        self.scaler = torch.amp.GradScaler(device.type, enabled=scales)  # type: ignore[attr-defined]
+        self.scaler = torch.amp.GradScaler(device.type, enabled=scales)
         self.steps = source.steps(options.batch)
         self._restore()
 
@@ -138,7 +141,7 @@ class Trainer:
         loss_sum = 0.0
         for first, second, groups in self._pieces(batch):
             share = len(groups) / len(batch)
-            with torch.autocast(self.device.type, _half(self.device), enabled=self.options.amp):
+            with torch.autocast(self.device.type, half_type(self.device), enabled=self.options.amp):
                 loss, keys = self.learner(first, second, groups, self.mesh)
             self.scaler.scale(loss * share).backward()
             pushed.append((keys, groups))
@@ -227,10 +230,6 @@ def _decayed(learner: PairLearner, weight_decay: float) -> list[dict[str, Any]]:
         {"params": [p for p in learned if p.ndim > 1], "weight_decay": weight_decay},
         {"params": [p for p in learned if p.ndim <= 1], "weight_decay": 0.0},
     ]
-
-
-def _half(device: torch.device) -> torch.dtype:
-    return torch.float16 if device.type == "cuda" else torch.bfloat16
 
 
 def _is_out_of_memory(error: Exception) -> bool:

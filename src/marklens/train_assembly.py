@@ -30,6 +30,7 @@ from marklens.training.copying.copier import Copier, Copying
 from marklens.training.copying.words import make_word_bank
 from marklens.training.distributed import Mesh, join_mesh, leave_mesh
 from marklens.training.lockups.fonts import find_fonts
+from marklens.training.memory import keep_freed_memory
 from marklens.training.moco import LearnerOptions, PairLearner
 from marklens.training.pairs.masked_preparer import MaskedPreparer, Masks, catalog_masks
 from marklens.training.pairs.packed_views import TABLES, PackedViews
@@ -79,6 +80,7 @@ def train(request: TrainRequest, settings: Settings, progress: Progress, stop: S
         UsageError: the folder holds another run, or settings and data do not fit each other.
         Interrupted: stopped while packing.
     """
+    keep_freed_memory()
     device = _device(request.device)
     mesh = join_mesh(device)
     source = None

@@ -58,7 +58,11 @@ def make_gallery(views: PackedViews, groups: Groups, most: int) -> Gallery:
 
 def measure(backbone: Backbone, gallery: Gallery, device: torch.device) -> Measures:
     """Recall@100 and the other measures of searching the gallery with this network."""
-    vectors = embed(backbone, gallery.pixels, device)
+    return measure_vectors(embed(backbone, gallery.pixels, device), gallery)
+
+
+def measure_vectors(vectors: Vectors, gallery: Gallery) -> Measures:
+    """The measures of searching with these vectors, float32 (n, dims), of the gallery's views."""
     reduced = fit_pca([vectors], DIMS, WHITENING).reduce(vectors)
     rankings = [_rank(query, reduced, gallery.marks) for query in gallery.queries]
     return evaluate(gallery.queries, lambda _: rankings, int(gallery.marks[-1]) + 1).means

@@ -80,7 +80,7 @@ def _shown_pair(pair: PairSample) -> list[dict[str, object]]:
         {
             "file": file,
             "view": data_uri(view, SAMPLE_SIDE),
-            "copy": data_uri(copy, SAMPLE_SIDE),
+            "copied": data_uri(copy, SAMPLE_SIDE),
             "changes": ", ".join(name.replace("_", " ") for name in changes) or "as it is",
         }
         for file, view, copy, changes in zip(pair.files, pair.views, pair.copies, pair.changes, strict=True)

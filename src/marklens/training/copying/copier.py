@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import Any
 
+import cv2
 import numpy as np
 
 from marklens.core.errors import PictureError, UsageError
@@ -16,7 +17,11 @@ from marklens.training.copying.inks import ground, invert, one_ink, recolour
 from marklens.training.copying.quality import blur, jpeg
 from marklens.training.copying.shapes import outline
 from marklens.training.copying.surroundings import frame, occlude
+from marklens.training.copying.tones import paint, view_ground
 from marklens.training.copying.words import WordBank, add_words
+
+RIM = 28
+"""Sides of a view over the rim put around it."""
 
 Family = Callable[[Pixels, np.random.Generator, float], Pixels]
 """Changes a picture, uint8 (h, w, 3), into another of any size; the last argument is the strength."""
@@ -111,11 +116,11 @@ class Copier:
     def copy(self, view: Pixels, random: np.random.Generator) -> tuple[Pixels, tuple[str, ...]]:
         """Change a view, and tell which families did it."""
         names = self._drawn(random)
-        picture = view
-        for name in names:
-            picture = self._families[name](picture, random, self._copying.strength)
         if not names:
             return view, names
+        picture = _on_sheet(view)
+        for name in names:
+            picture = self._families[name](picture, random, self._copying.strength)
         try:
             return self._maker.prepare(picture).views[0].pixels, names
         except PictureError:  # nothing of the mark is left to be seen
@@ -128,3 +133,11 @@ class Copier:
             drawn = np.sort(random.permutation(drawn)[: self._copying.most])
         names = list(self._families)
         return tuple(names[place] for place in drawn)
+
+
+def _on_sheet(view: Pixels) -> Pixels:
+    """With a rim of its ground around, as a picture that was not trimmed yet."""
+    rim = max(2, view.shape[0] // RIM)
+    color = paint(view_ground(view))
+    sheet = cv2.copyMakeBorder(view, rim, rim, rim, rim, cv2.BORDER_CONSTANT, value=color)
+    return np.asarray(sheet, np.uint8)

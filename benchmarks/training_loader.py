@@ -35,17 +35,19 @@ from marklens.training.pairs.packing import pack_views
 from marklens.training.pairs.pair_source import LoaderOptions, PackedPairs
 
 SIZES = (112, 128, 224)
-BATCH = 128
-MEASURED = 10
-"""Batches; as many are made before, so that the workers have started."""
-CHANGED = 400
+BATCH = 64
+STARTED = 4
+"""Batches before the clock runs: the workers have started."""
+MEASURED = 8
+"""Batches."""
+CHANGED = 300
 """Pictures a family changes."""
 
 
 def main(
     dataset: Annotated[Path, typer.Option(help="Any dataset.")],
     work: Annotated[Path, typer.Option(help="Where the caches are kept.")],
-    limit: Annotated[int, typer.Option(help="Marks packed.")] = 1500,
+    limit: Annotated[int, typer.Option(help="Marks packed.")] = 1000,
     workers: Annotated[int, typer.Option(help="The most worker processes tried.")] = 2,
     out: Annotated[Path | None, typer.Option(help="JSON.")] = None,
 ) -> None:
@@ -77,7 +79,7 @@ def _packed(dataset: Path, folder: Path, limit: int, size: int) -> PackedViews:
 
 def _loaded(source: PackedPairs) -> float:
     batches = _endless(source)
-    for _ in range(MEASURED):
+    for _ in range(STARTED):
         next(batches)
     started = perf_counter()
     for _ in range(MEASURED):

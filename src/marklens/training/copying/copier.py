@@ -36,12 +36,12 @@ class Copying:
         one_ink: printed in one ink.
         invert: light and dark exchanged; what becomes dark is turned light again as at search.
         outline: only the edges, or another width of the pen.
+        crop: a side cut off.
         frame: in a circle, shield or rounded square.
         words: words beside or across.
         flip: mirrored.
         stretch: broader, taller, slanted.
         rotate: turned.
-        crop: a side cut off.
         occlude: a part covered.
         ground: on another ground.
         warp: as photographed.
@@ -54,12 +54,12 @@ class Copying:
     one_ink: float = 0.2
     invert: float = 0.1
     outline: float = 0.1
+    crop: float = 0.15
     frame: float = 0.12
     words: float = 0.2
     flip: float = 0.08
     stretch: float = 0.2
     rotate: float = 0.3
-    crop: float = 0.15
     occlude: float = 0.12
     ground: float = 0.15
     warp: float = 0.12
@@ -103,9 +103,9 @@ class Copier:
         self._copying = copying
         self._maker = ViewMaker(replace(options, figurative=False, read=False), NoDetector())
         self._families: dict[str, Family] = {
-            "recolour": recolour, "one_ink": one_ink, "invert": invert, "outline": outline, "frame": frame,
-            "words": partial(add_words, bank=bank), "flip": flip, "stretch": stretch, "rotate": rotate,
-            "crop": crop, "occlude": occlude, "ground": ground, "warp": warp, "blur": blur, "jpeg": jpeg,
+            "recolour": recolour, "one_ink": one_ink, "invert": invert, "outline": outline, "crop": crop,
+            "frame": frame, "words": partial(add_words, bank=bank), "flip": flip, "stretch": stretch,
+            "rotate": rotate, "occlude": occlude, "ground": ground, "warp": warp, "blur": blur, "jpeg": jpeg,
         }  # fmt: skip
         self._chances = np.array([getattr(copying, name) for name in self._families])
 

@@ -83,19 +83,19 @@ def _turned(inks: list[Color], degrees: float) -> list[Color]:
 
 def _exchanged(picture: Pixels, ground: Color, inks: list[Color], new: list[Color]) -> Pixels:
     """Take each pixel as a blend of the ground and one ink, and shift it by what that ink changes."""
-    flat = picture.astype(np.float32) - ground
-    best, shifted = np.full(picture.shape[:2], np.inf, np.float32), picture.astype(np.float32)
+    flat = picture - ground
+    best, shift = np.full(picture.shape[:2], np.inf, np.float32), np.zeros(picture.shape, np.float32)
     for ink, other in zip(inks, new, strict=True):
         way = ink - ground
         length = max(float(way @ way), 1.0)
         share = cv2.transform(flat, (way / length)[None].astype(np.float32))
         cover = np.clip(share, 0, 1)
         error = length * cover * (cover - 2 * share)  # squared distance, but for what all inks share
-        nearer = error < best
-        best[nearer] = error[nearer]
-        cover = cover[nearer][:, None]
-        shifted[nearer] = picture[nearer] + cover * (other - ink)
-    return np.clip(shifted, 0, 255).astype(np.uint8)
+        nearer = (error < best).astype(np.uint8)
+        cv2.copyTo(error, nearer, best)
+        change = cv2.merge([cover * float(value) for value in other - ink])
+        cv2.copyTo(change, nearer, shift)
+    return np.asarray(np.clip(picture + shift, 0, 255), np.uint8)
 
 
 def _by_piece(picture: Pixels, ground: Color, random: np.random.Generator) -> Pixels:

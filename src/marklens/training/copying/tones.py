@@ -61,9 +61,8 @@ def paint(color: Color) -> tuple[float, ...]:
 
 def apart_from(picture: Pixels, color: Color) -> Pixels:
     """The largest channel difference to a colour, uint8 (h, w)."""
-    flat = np.empty_like(picture)
-    flat[:] = color.astype(np.uint8)
-    return np.asarray(strongest(cv2.absdiff(picture, flat)), np.uint8)
+    scalar = np.array([*color.astype(np.uint8), 0], np.float64)  # four numbers are a colour to OpenCV
+    return np.asarray(strongest(cv2.absdiff(picture, scalar)), np.uint8)
 
 
 def ink_cover(picture: Pixels, ground: Color) -> Cover:

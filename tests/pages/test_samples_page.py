@@ -1,4 +1,4 @@
-"""The page of training samples shows every pair and family, holds everything itself, escapes what it shows."""
+"""The page of training samples shows every pair and family, and escapes what it shows."""
 
 import numpy as np
 

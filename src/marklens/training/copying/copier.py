@@ -17,7 +17,7 @@ from marklens.training.copying.inks import ground, invert, one_ink, recolour
 from marklens.training.copying.quality import blur, jpeg
 from marklens.training.copying.shapes import outline
 from marklens.training.copying.surroundings import frame, occlude
-from marklens.training.copying.tones import paint, view_ground
+from marklens.training.copying.tones import Color, border_color, paint, view_ground
 from marklens.training.copying.words import WordBank, add_words
 
 RIM = 28
@@ -101,6 +101,7 @@ class Copier:
 
     def __init__(self, options: ViewOptions, copying: Copying, bank: WordBank) -> None:
         self._copying = copying
+        self._trimmed = options.trim and options.polarity and not options.margin
         self._maker = ViewMaker(replace(options, figurative=False, read=False), NoDetector())
         self._families: dict[str, Family] = {
             "recolour": recolour, "one_ink": one_ink, "invert": invert, "outline": outline, "crop": crop,
@@ -118,7 +119,7 @@ class Copier:
         names = self._drawn(random)
         if not names:
             return view, names
-        picture = _on_sheet(view)
+        picture = _on_sheet(view, view_ground(view) if self._trimmed else border_color(view))
         for name in names:
             picture = self._families[name](picture, random, self._copying.strength)
         try:
@@ -135,9 +136,8 @@ class Copier:
         return tuple(names[place] for place in drawn)
 
 
-def _on_sheet(view: Pixels) -> Pixels:
+def _on_sheet(view: Pixels, ground: Color) -> Pixels:
     """With a rim of its ground around, as a picture that was not trimmed yet."""
     rim = max(2, view.shape[0] // RIM)
-    color = paint(view_ground(view))
-    sheet = cv2.copyMakeBorder(view, rim, rim, rim, rim, cv2.BORDER_CONSTANT, value=color)
+    sheet = cv2.copyMakeBorder(view, rim, rim, rim, rim, cv2.BORDER_CONSTANT, value=paint(ground))
     return np.asarray(sheet, np.uint8)

@@ -2,8 +2,8 @@
 
     python -m benchmarks.training_loader --dataset logos --work build/loader --out loader.json
 
-Pictures, not pairs: a pair is two. Threads are measured beside processes to show why the loader takes
-processes. The first row of a size counts processor time, which other programs on the machine change little.
+Pictures, not pairs: a pair is two. Threads are measured beside processes, which the loader takes.
+The first row of a size counts processor time, which other programs on the machine change little.
 So does the time of a family: of a picture that only this family changes, at 112 pixels, with the way back
 through the pipeline, which is the row "pipeline".
 """

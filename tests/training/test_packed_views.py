@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from tests.small_index import Silent, draw_mark, draw_marks
 
-from marklens.core.artifacts import write_json
+from marklens.core.artifacts import load_arrays, write_json
 from marklens.core.errors import ArtifactError, Interrupted, UsageError
 from marklens.core.images import read_picture
 from marklens.core.resources import StopFlag
 from marklens.core.types import Mark, Pixels, ViewKind
 from marklens.datasets.icons.brand_split import SPLITS, split_of
-from marklens.datasets.icons.selecting import brand_known_by, select_split
+from marklens.datasets.icons.selecting import brand_known_by, held_out, select_split
 from marklens.datasets.opening import open_dataset
 from marklens.indexing.folder import IndexFolder
 from marklens.indexing.preparing import InProcessPreparer, Prepared
@@ -24,10 +24,11 @@ from marklens.preprocessing.pipeline import PreparedMark, ViewMaker, ViewOptions
 from marklens.preprocessing.text_detector import NoDetector, create_text_detector
 from marklens.retrieval.catalog import Catalog
 from marklens.training.pairs import packing
-from marklens.training.pairs.groups import pair_groups
+from marklens.training.pairs.groups import LEFT_OUT, looks_of, pair_groups
 from marklens.training.pairs.masked_preparer import MaskedPreparer, catalog_masks
 from marklens.training.pairs.packed_views import PIXELS, TABLES, PackedViews, packed_masks
 from marklens.training.pairs.packing import PackReport, pack_views
+from marklens.training.pairs.pair_source import PackedPairs
 
 OPTIONS = ViewOptions(size=32, read=False)
 
@@ -98,8 +99,9 @@ def test_a_stopped_run_goes_on_where_it_was(
         PackedViews.open(tmp_path / "out")
     assert pack(tmp_path / "out", given).made == 14  # the part in hand was finished
     assert pack(tmp_path / "whole", given).made == 30
-    for name in (PIXELS, TABLES):
-        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    (one, texts), (whole, its_texts) = (load_arrays(tmp_path / name / TABLES) for name in ("out", "whole"))
+    assert texts == its_texts and all(np.array_equal(one[name], whole[name]) for name in whole)
+    assert (tmp_path / "out" / PIXELS).read_bytes() == (tmp_path / "whole" / PIXELS).read_bytes()
 
 
 def test_a_killed_run_loses_the_part_in_hand_only(
@@ -159,6 +161,27 @@ def test_near_duplicates_are_one_group(tmp_path: Path) -> None:
     assert groups[4] == groups[6] and len(set(groups.tolist())) == 6
 
 
+def test_what_looks_like_a_held_out_mark_is_left_out_with_its_group(marks: Path, tmp_path: Path) -> None:
+    given, copy = read_marks(marks), draw_marks(tmp_path / "held", 1, first=4)
+    picture = cv2.imread(str(copy / "mark0004.png"))
+    assert picture is not None
+    cv2.imwrite(str(copy / "mark0004.png"), cv2.resize(picture, (180, 180), interpolation=cv2.INTER_AREA))
+    (copy / "bad.png").write_bytes(b"no picture")
+    apart = looks_of(read_marks(copy), make_blind_maker())
+    groups, preparer = {"brand": ["mark0004.png", "mark0007.png"]}, InProcessPreparer(make_blind_maker)
+    report = pack_views(
+        tmp_path / "out", given, groups.items(), OPTIONS, preparer, Silent(), StopFlag(), apart
+    )
+    views = PackedViews.open(tmp_path / "out")
+    assert len(apart) == 1 and report.left_out == 2 and report.groups == 28
+    assert np.flatnonzero(views.groups == LEFT_OUT).tolist() == [4, 7]
+    source = PackedPairs(views, lambda view, random: view)
+    assert len(source) == 28 and source.steps(14) == 2
+    chosen = [source.choose(0, 14, step) for step in range(2)]
+    used = {int(place) for batch in chosen for place in (*batch.first, *batch.second)}
+    assert not used & {*views.views_of(4), *views.views_of(7)}
+
+
 def test_masks_of_an_index_or_a_cache_spare_the_detector(index: Path, marks: Path, tmp_path: Path) -> None:
     given = read_marks(marks)
     pack(tmp_path / "found", given)
@@ -198,6 +221,8 @@ def test_no_brand_of_another_split_is_selected(tmp_path: Path) -> None:
         own = {name: [f"logos--{name}.png"] for name in names if split_of(name) == split}
         (tmp_path / f"groups_{split}.json").write_text(json.dumps(own | {"x": ["logos--odd-one.png"]}))
     parts = {split: select_split(tmp_path, marks, split) for split in SPLITS}
+    apart = {mark.id for mark in held_out(tmp_path, marks, "train")}
+    assert apart and not apart & {mark.id for mark in parts["train"]}
     assert sum(map(len, parts.values())) == 60  # each groups file takes the odd one from the others
     for split, chosen in parts.items():
         assert {split_of(brand_known_by(mark)) for mark in chosen} == {split}

@@ -23,6 +23,16 @@ def select_split(dataset: Path, marks: Iterable[Mark], split: Split) -> list[Mar
         marks: of the dataset.
         split: whose marks to keep.
     """
-    others = [read_json(dataset / f"groups_{other}.json") for other in SPLITS if other != split]
-    taken = {file for groups in others for files in groups.values() for file in files}
+    taken = _named_by_others(dataset, split)
     return [mark for mark in marks if mark.file not in taken and split_of(brand_known_by(mark)) == split]
+
+
+def held_out(dataset: Path, marks: Iterable[Mark], split: Split) -> list[Mark]:
+    """The marks of the brands that measure other splits: nothing that looks like them is for this one."""
+    taken = _named_by_others(dataset, split)
+    return [mark for mark in marks if mark.file in taken]
+
+
+def _named_by_others(dataset: Path, split: Split) -> set[str]:
+    others = [read_json(dataset / f"groups_{other}.json") for other in SPLITS if other != split]
+    return {file for groups in others for files in groups.values() for file in files}

@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import Any
 
+import cv2
 import numpy as np
 
 from marklens.core.errors import PictureError, UsageError
@@ -16,7 +17,11 @@ from marklens.training.copying.inks import ground, invert, one_ink, recolour
 from marklens.training.copying.quality import blur, jpeg
 from marklens.training.copying.shapes import outline
 from marklens.training.copying.surroundings import frame, occlude
+from marklens.training.copying.tones import Color, border_color, paint, view_ground
 from marklens.training.copying.words import WordBank, add_words
+
+RIM = 28
+"""Sides of a view over the rim put around it."""
 
 Family = Callable[[Pixels, np.random.Generator, float], Pixels]
 """Changes a picture, uint8 (h, w, 3), into another of any size; the last argument is the strength."""
@@ -31,12 +36,12 @@ class Copying:
         one_ink: printed in one ink.
         invert: light and dark exchanged; what becomes dark is turned light again as at search.
         outline: only the edges, or another width of the pen.
+        crop: a side cut off.
         frame: in a circle, shield or rounded square.
         words: words beside or across.
         flip: mirrored.
         stretch: broader, taller, slanted.
         rotate: turned.
-        crop: a side cut off.
         occlude: a part covered.
         ground: on another ground.
         warp: as photographed.
@@ -49,12 +54,12 @@ class Copying:
     one_ink: float = 0.2
     invert: float = 0.1
     outline: float = 0.1
+    crop: float = 0.15
     frame: float = 0.12
     words: float = 0.2
     flip: float = 0.08
     stretch: float = 0.2
     rotate: float = 0.3
-    crop: float = 0.15
     occlude: float = 0.12
     ground: float = 0.15
     warp: float = 0.12
@@ -96,11 +101,12 @@ class Copier:
 
     def __init__(self, options: ViewOptions, copying: Copying, bank: WordBank) -> None:
         self._copying = copying
+        self._trimmed = options.trim and options.polarity and not options.margin
         self._maker = ViewMaker(replace(options, figurative=False, read=False), NoDetector())
         self._families: dict[str, Family] = {
-            "recolour": recolour, "one_ink": one_ink, "invert": invert, "outline": outline, "frame": frame,
-            "words": partial(add_words, bank=bank), "flip": flip, "stretch": stretch, "rotate": rotate,
-            "crop": crop, "occlude": occlude, "ground": ground, "warp": warp, "blur": blur, "jpeg": jpeg,
+            "recolour": recolour, "one_ink": one_ink, "invert": invert, "outline": outline, "crop": crop,
+            "frame": frame, "words": partial(add_words, bank=bank), "flip": flip, "stretch": stretch,
+            "rotate": rotate, "occlude": occlude, "ground": ground, "warp": warp, "blur": blur, "jpeg": jpeg,
         }  # fmt: skip
         self._chances = np.array([getattr(copying, name) for name in self._families])
 
@@ -111,11 +117,11 @@ class Copier:
     def copy(self, view: Pixels, random: np.random.Generator) -> tuple[Pixels, tuple[str, ...]]:
         """Change a view, and tell which families did it."""
         names = self._drawn(random)
-        picture = view
-        for name in names:
-            picture = self._families[name](picture, random, self._copying.strength)
         if not names:
             return view, names
+        picture = _on_sheet(view, view_ground(view) if self._trimmed else border_color(view))
+        for name in names:
+            picture = self._families[name](picture, random, self._copying.strength)
         try:
             return self._maker.prepare(picture).views[0].pixels, names
         except PictureError:  # nothing of the mark is left to be seen
@@ -128,3 +134,10 @@ class Copier:
             drawn = np.sort(random.permutation(drawn)[: self._copying.most])
         names = list(self._families)
         return tuple(names[place] for place in drawn)
+
+
+def _on_sheet(view: Pixels, ground: Color) -> Pixels:
+    """With a rim of its ground around, as a picture that was not trimmed yet."""
+    rim = max(2, view.shape[0] // RIM)
+    sheet = cv2.copyMakeBorder(view, rim, rim, rim, rim, cv2.BORDER_CONSTANT, value=paint(ground))
+    return np.asarray(sheet, np.uint8)

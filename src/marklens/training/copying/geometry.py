@@ -107,7 +107,6 @@ def _lit(picture: Pixels, random: np.random.Generator, strength: float) -> Pixel
     across = np.linspace(-1, 1, width, dtype=np.float32) * np.float32(random.uniform(-0.15, 0.15) * strength)
     down = np.linspace(-1, 1, height, dtype=np.float32) * np.float32(random.uniform(-0.15, 0.15) * strength)
     light = np.float32(random.uniform(0.8, 1.02)) + across + down[:, None]
-    noise = np.empty((height, width, 3), np.int16)
-    cv2.setRNGSeed(int(random.integers(1 << 31)))
-    cv2.randn(noise, np.zeros(3), np.full(3, random.uniform(1, 6) * strength))
-    return np.asarray(np.clip(picture * light[..., None] + noise, 0, 255), np.uint8)
+    noise = random.standard_normal((height, width), np.float32) * np.float32(random.uniform(1, 6) * strength)
+    lit = picture * light[..., None] + noise[..., None]
+    return np.asarray(np.clip(lit, 0, 255), np.uint8)

@@ -5,7 +5,6 @@ import numpy as np
 
 from marklens.core.types import Pixels
 from marklens.training.copying.tones import (
-    CONTRAST,
     Color,
     Cover,
     blend,
@@ -16,6 +15,7 @@ from marklens.training.copying.tones import (
     ink_tone,
     palette,
     plain_contrast,
+    shows_on,
 )
 
 PIECES = 8
@@ -34,11 +34,11 @@ def recolour(picture: Pixels, random: np.random.Generator, strength: float = 1.0
 
 
 def one_ink(picture: Pixels, random: np.random.Generator, strength: float = 1.0) -> Pixels:
-    """Print the mark in one ink, black more often than not; its segments become tints, at times all one."""
+    """Print the mark in one ink, black more often than not; its segments become tints."""
     ground = border_color(picture)
     ink = plain_contrast(ground) if random.random() < 0.6 else contrasting(ground, random)
-    flat = len(palette(picture, ground)) == 1 or random.random() < 0.15
-    cover = ink_cover(picture, ground) if flat else ink_tone(picture, ground)
+    single = len(palette(picture, ground)) == 1
+    cover = ink_cover(picture, ground) if single else ink_tone(picture, ground)
     return blend(ground, ink, cover)
 
 
@@ -83,19 +83,19 @@ def _turned(inks: list[Color], degrees: float) -> list[Color]:
 
 def _exchanged(picture: Pixels, ground: Color, inks: list[Color], new: list[Color]) -> Pixels:
     """Take each pixel as a blend of the ground and one ink, and shift it by what that ink changes."""
-    flat = picture.astype(np.float32) - ground
-    best, shifted = np.full(picture.shape[:2], np.inf, np.float32), picture.astype(np.float32)
+    flat = picture - ground
+    best, shift = np.full(picture.shape[:2], np.inf, np.float32), np.zeros(picture.shape, np.float32)
     for ink, other in zip(inks, new, strict=True):
         way = ink - ground
         length = max(float(way @ way), 1.0)
         share = cv2.transform(flat, (way / length)[None].astype(np.float32))
         cover = np.clip(share, 0, 1)
         error = length * cover * (cover - 2 * share)  # squared distance, but for what all inks share
-        nearer = error < best
-        best[nearer] = error[nearer]
-        cover = cover[nearer][:, None]
-        shifted[nearer] = picture[nearer] + cover * (other - ink)
-    return np.clip(shifted, 0, 255).astype(np.uint8)
+        nearer = (error < best).astype(np.uint8)
+        cv2.copyTo(error, nearer, best)
+        change = cv2.merge([cover * float(value) for value in other - ink])
+        cv2.copyTo(change, nearer, shift)
+    return np.asarray(np.clip(picture + shift, 0, 255), np.uint8)
 
 
 def _by_piece(picture: Pixels, ground: Color, random: np.random.Generator) -> Pixels:
@@ -118,8 +118,8 @@ def _shown_under(inks: list[Color], random: np.random.Generator) -> Color:
         color = bright_color(random)
         if random.random() < 0.6:  # a tint
             color = 255 - (255 - color) * np.float32(random.uniform(0.1, 0.4))
-        if all(np.abs(color - ink).max() > CONTRAST for ink in inks):
-            return color.astype(np.float32)
+        if all(shows_on(ink, color) for ink in inks):
+            return np.asarray(color, np.float32)
     return np.array([244, 240, 228], np.float32)
 
 

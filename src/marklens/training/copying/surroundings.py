@@ -6,7 +6,6 @@ import numpy as np
 from marklens.core.types import Pixels
 from marklens.preprocessing.image_normalizer import ink_box
 from marklens.training.copying.tones import (
-    CONTRAST,
     Color,
     Cover,
     apart_from,
@@ -18,6 +17,7 @@ from marklens.training.copying.tones import (
     paint,
     palette,
     plain_contrast,
+    shows_on,
 )
 
 SUBPIXELS = 3
@@ -108,7 +108,7 @@ def _badge(mark: Pixels, under: Color, random: np.random.Generator) -> tuple[Col
     """A colour for the badge, and the mark on it: in its own inks where they show, else in white or black."""
     color = plain_contrast(under) if random.random() < 0.25 else bright_color(random)
     inks = palette(mark, under)
-    if inks and all(np.abs(color - ink).max() > CONTRAST for ink in inks) and random.random() < 0.6:
+    if inks and all(shows_on(ink, color) for ink in inks) and random.random() < 0.6:
         bare = cv2.merge([1 - ink_cover(mark, under)] * 3)
         shown = np.asarray(mark + bare * (color - under), np.float32)
     else:

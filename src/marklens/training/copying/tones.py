@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from marklens.core.types import Pixels
-from marklens.preprocessing.image_normalizer import strongest
+from marklens.preprocessing.image_normalizer import DARK_LIGHTNESS, strongest
 
 Color = npt.NDArray[np.float32]
 """RGB, 0..255, shape (3,)."""
@@ -20,9 +20,13 @@ SOLID = 40
 """Channel difference from which a pixel counts for the palette."""
 SAMPLED = 400
 """Ink pixels looked at for the palette."""
+EDGE = 0.85
+"""Share of the strongest difference beside it that a pixel needs to be more than an ink's soft edge."""
 LIKE = 50.0
 """Two colours closer than this in every channel are one segment."""
 MOST_INKS = 4
+BADGE_BORDER = 0.98
+"""Share of a view's border in one colour from which no mark touches it."""
 CONTRAST = 70.0
 """Largest channel difference that ink and ground need at least."""
 WEIGHTS = np.array([[0.299, 0.587, 0.114]], np.float32)
@@ -35,6 +39,21 @@ def border_color(picture: Pixels) -> Color:
     return np.asarray(border[len(border) // 2], np.float32)
 
 
+def view_ground(view: Pixels) -> Color:
+    """The colour a mark stood on before its view was trimmed, as well as a trimmed view still tells.
+
+    The corners show it unless the mark fills the square. A border all in one colour is no ground: a trimmed
+    mark touches the border, so this is a badge, and dark grounds were turned light; both get white.
+    """
+    corners = view[[0, 0, -1, -1], [0, -1, 0, -1]].astype(np.int16)
+    alike = np.abs(corners[:, None] - corners).max(axis=2) <= SOLID
+    color = corners[int(alike.sum(axis=1).argmax())].astype(np.float32)
+    border = np.concatenate([view[0], view[-1], view[:, 0], view[:, -1]])
+    full = (np.abs(border - color).max(axis=1) <= SOLID).mean() > BADGE_BORDER
+    dark = float(color.max() + color.min()) < 2 * DARK_LIGHTNESS
+    return np.full(3, 255, np.float32) if full or dark else color
+
+
 def paint(color: Color) -> tuple[float, ...]:
     """The colour as OpenCV takes it."""
     return tuple(float(value) for value in color)
@@ -42,9 +61,8 @@ def paint(color: Color) -> tuple[float, ...]:
 
 def apart_from(picture: Pixels, color: Color) -> Pixels:
     """The largest channel difference to a colour, uint8 (h, w)."""
-    flat = np.empty_like(picture)
-    flat[:] = color.astype(np.uint8)
-    return np.asarray(strongest(cv2.absdiff(picture, flat)), np.uint8)
+    scalar = np.array([*color.astype(np.uint8), 0], np.float64)  # four numbers are a colour to OpenCV
+    return np.asarray(strongest(cv2.absdiff(picture, scalar)), np.uint8)
 
 
 def ink_cover(picture: Pixels, ground: Color) -> Cover:
@@ -58,7 +76,7 @@ def ink_tone(picture: Pixels, ground: Color) -> Cover:
     """How strong each pixel's ink is, 0..1: segments of other colours keep other tones."""
     difference = apart_from(picture, ground).astype(np.float32)
     light = cv2.transform(picture, WEIGHTS).astype(np.float32)
-    tone = difference + np.abs(light - float(WEIGHTS[0] @ ground))
+    tone = difference / 2 + np.abs(light - float(WEIGHTS[0] @ ground))
     return np.asarray(np.minimum(tone / max(1.0, 0.97 * float(tone.max())), 1), np.float32)
 
 
@@ -70,7 +88,9 @@ def blend(under: Color, over: Color, cover: Cover) -> Pixels:
 
 def palette(picture: Pixels, ground: Color) -> list[Color]:
     """The inks of a mark, most frequent first, at most `MOST_INKS`."""
-    solid = picture[apart_from(picture, ground) > SOLID]
+    apart = apart_from(picture, ground)
+    peaks = cv2.dilate(apart, np.ones((3, 3), np.uint8)).astype(np.float32)  # soft edges are no inks
+    solid = picture[(apart > SOLID) & (apart >= EDGE * peaks)]
     if not len(solid):
         return []
     sample = solid[:: max(1, len(solid) // SAMPLED)].astype(np.int32)
@@ -98,9 +118,16 @@ def contrasting(other: Color, random: np.random.Generator) -> Color:
         return plain_contrast(other)
     for _ in range(4):
         color = bright_color(random)
-        if np.abs(color - other).max() > CONTRAST and abs(float(WEIGHTS[0] @ (color - other))) > CONTRAST / 2:
+        if shows_on(color, other):
             return color
     return plain_contrast(other)
+
+
+def shows_on(ink: Color, ground: Color) -> bool:
+    """Whether an ink is well to be seen on a ground: by its colour, and also without it."""
+    return bool(
+        np.abs(ink - ground).max() > CONTRAST and abs(float(WEIGHTS[0] @ (ink - ground))) > CONTRAST / 2
+    )
 
 
 def plain_contrast(other: Color) -> Color:

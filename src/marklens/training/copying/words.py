@@ -17,6 +17,7 @@ from marklens.training.copying.tones import (
     paint,
     palette,
     plain_contrast,
+    shows_on,
 )
 from marklens.training.lockups.fonts import DRAWN_HEIGHT, Font, Script
 from marklens.training.lockups.typesetting import draw_line, scale_to_height
@@ -24,6 +25,8 @@ from marklens.training.lockups.words import make_tagline, make_words
 
 SET_HEIGHT = 40
 """Pixels the words are kept at; they are seldom laid larger."""
+BROAD = 1.6
+"""Length over breadth from which a mark is not written across: little of it would be left to see."""
 LONGEST = 14
 """Heights: longer lines would leave the mark a dot beside them."""
 NAMES = (
@@ -98,7 +101,7 @@ def add_words(
     inks = palette(mark, under)
     ink = inks[0] if inks and random.random() < 0.6 else contrasting(under, random)
     way = random.random()
-    if way < 0.2:
+    if way < 0.2 and max(mark.shape[:2]) < BROAD * min(mark.shape[:2]):
         return _across(picture, box, line, under, ink, random)
     return _beside(mark, line, under, ink, random) if way < 0.55 else _stacked(mark, line, under, ink, random)
 
@@ -144,7 +147,7 @@ def _across(
     written = picture.copy()
     if random.random() < 0.7:
         band = under if random.random() < 0.6 else contrasting(under, random)
-        ink = ink if np.abs(ink - band).max() > 70 else plain_contrast(band)
+        ink = ink if shows_on(ink, band) else plain_contrast(band)
         pad = max(1, word.shape[0] // 4)
         cv2.rectangle(written, (left, y - pad), (right, y + word.shape[0] + pad), paint(band), cv2.FILLED)
     _write(written, word, ink, (y, x))

@@ -6,13 +6,18 @@ from pathlib import Path
 import numpy as np
 
 from marklens.core.artifacts import read_json
-from marklens.core.types import Fault, Ids, Pixels
+from marklens.core.errors import PictureError
+from marklens.core.images import read_picture
+from marklens.core.types import Fault, Ids, Mark, Pixels
 from marklens.datasets.analysis.duplicates import FINE_DISTANCE, NEAR_DISTANCE, SURE_BITS
 from marklens.datasets.analysis.near_duplicates import group_near
 from marklens.datasets.analysis.perceptual_hash import Look, look_at
 from marklens.datasets.grouping import cluster, find_groups
 from marklens.preprocessing.image_normalizer import find_ground, find_ink, ink_box
+from marklens.preprocessing.pipeline import ViewMaker
 
+LEFT_OUT = -1
+"""The group of marks that are not trained on."""
 NamedGroups = Iterable[tuple[str, Sequence[str]]]
 TRUSTED = frozenset({"gold", "duplicate"})
 """Grades of pairs that say one brand, or one picture."""
@@ -42,23 +47,46 @@ def look_of(square: Pixels) -> Look:
     return look_at(np.ascontiguousarray(square[top:bottom, left:right]))
 
 
+def looks_of(marks: Iterable[Mark], maker: ViewMaker) -> list[Look]:
+    """The looks of marks that shall not be trained on; pictures that cannot be used are passed over.
+
+    Args:
+        marks: such as those of validation and test brands.
+        maker: as the views are made, but for the figurative ones.
+    """
+    looks = []
+    for mark in marks:
+        try:
+            looks.append(look_of(maker.prepare(read_picture(mark.path)).views[0].pixels))
+        except PictureError:
+            continue
+    return looks
+
+
 def group_numbers(
     files: Sequence[str],
     groups: NamedGroups,
     looks: Sequence[Look],
+    held_out: Sequence[Look] = (),
     on_fault: Callable[[Fault], None] = lambda fault: None,
 ) -> Ids:
     """The group of every mark, int64 (marks,): the union of named groups and near duplicates.
+
+    Marks of a group with a held-out look are `LEFT_OUT`.
 
     Args:
         files: of the marks.
         groups: brands, duplicates; files that are no marks here are left out.
         looks: of every mark's full view.
+        held_out: looks of marks that are never trained on.
         on_fault: hears of files that are no marks here, or more than one.
     """
     named = find_groups(groups, files, on_fault)
-    near = [("near", members) for members in _near(looks)]
-    return cluster([*named, *near], len(files))
+    near = [("near", members) for members in _near([*looks, *held_out])]
+    clusters = cluster([*named, *near], len(files) + len(held_out))
+    numbers = clusters[: len(files)]
+    numbers[np.isin(numbers, clusters[len(files) :])] = LEFT_OUT
+    return numbers
 
 
 def _near(looks: Sequence[Look]) -> list[list[int]]:

@@ -1,4 +1,4 @@
-"""Worker processes that change views; threads would wait for each other at Python's lock."""
+"""Worker processes that change views."""
 
 import multiprocessing
 import os

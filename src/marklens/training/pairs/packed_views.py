@@ -26,7 +26,8 @@ class PackedViews:
         pixels: uint8 (views, size, size, 3), mapped; mark after mark, the full view first.
         kinds: uint8 (views,), `ViewKind`.
         starts: int64 (marks + 1,), the first view of each mark, and their number.
-        groups: int64 (marks,); marks of one group are one brand, or one picture.
+        groups: int64 (marks,); marks of one group are one brand, or one picture; `LEFT_OUT` (-1) is none:
+            such marks look like held-out ones and are not trained on.
         files: of the marks.
         codes: Vienna codes of each mark.
         recipe: `ViewOptions.record()` of the views.

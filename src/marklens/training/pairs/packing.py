@@ -2,8 +2,9 @@
 
 import json
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
@@ -17,8 +18,9 @@ from marklens.core.ports import Progress
 from marklens.core.resources import StopFlag
 from marklens.core.types import Ids, Mark, ViewKind
 from marklens.datasets.analysis.checkpoint import digest_of
+from marklens.datasets.analysis.perceptual_hash import Look
 from marklens.preprocessing.pipeline import ViewOptions
-from marklens.training.pairs.groups import NamedGroups, group_numbers, look_of
+from marklens.training.pairs.groups import LEFT_OUT, NamedGroups, group_numbers, look_of
 from marklens.training.pairs.packed_views import (
     PIXELS,
     TABLES,
@@ -28,7 +30,7 @@ from marklens.training.pairs.packed_views import (
     write_pixels,
     write_tables,
 )
-from marklens.training.pairs.view_parts import PreparedViews, found_part, load_part, make_part
+from marklens.training.pairs.view_parts import PreparedViews, ViewPart, found_part, load_part, make_part
 
 PARTS = "parts"
 PART = 256
@@ -57,6 +59,7 @@ class PackReport:
         marks, views: in the cache.
         figurative: views without text among them.
         groups: how many; a mark of no group is one of its own.
+        left_out: marks that are not trained on, as they look like held-out ones.
         made: marks whose views were made now.
         bytes: of the pixels.
     """
@@ -65,6 +68,7 @@ class PackReport:
     views: int
     figurative: int
     groups: int
+    left_out: int
     made: int
     bytes: int
 
@@ -84,6 +88,7 @@ def pack_views(
     preparer: Preparer,
     progress: Progress,
     stop: StopFlag,
+    held_out: Sequence[Look] = (),
 ) -> PackReport:
     """Pack the views of these marks, resuming what is there; a finished cache only gets its groups anew.
 
@@ -95,6 +100,8 @@ def pack_views(
         preparer: makes the views; it is closed at the end.
         progress: hears how far it is.
         stop: looked at between two parts.
+        held_out: looks of marks to validate and test with, see `looks_of`: what looks like one of them, or is
+            of a group with such a mark, is left out of training whatever it is called.
 
     Raises:
         UsageError: there are no marks, or not one could be used.
@@ -104,21 +111,29 @@ def pack_views(
     if not marks:
         raise UsageError("there are no marks to train on: give a dataset with pictures")
     tasks, made = _tasks(out, marks, options), 0
+    find = partial(_groups, groups=list(groups), held_out=held_out, progress=progress)
     source = sha256(" ".join(task.source for task in tasks).encode()).hexdigest()[:32]
     try:
         if packed_source(out) != source:
             needed = len(marks) * 3 * options.size**2 * 3
             require_disk_space(out, needed, f"packing {len(marks):,} marks")
             made = _make_parts(tasks, options, preparer, progress, stop)
-            _join(out, tasks, list(groups), options, source)
+            _join(out, tasks, options, source, find)
         else:
-            regroup(out, _groups(PackedViews.open(out), groups))
+            regroup(out, find(PackedViews.open(out)))
     finally:
         preparer.close()
     packed = PackedViews.open(out)
     figurative = int(np.count_nonzero(packed.kinds == ViewKind.FIGURATIVE))
+    trained = packed.groups[packed.groups != LEFT_OUT]
     return PackReport(
-        len(packed), len(packed.kinds), figurative, len(np.unique(packed.groups)), made, packed.pixels.nbytes
+        marks=len(packed),
+        views=len(packed.kinds),
+        figurative=figurative,
+        groups=len(np.unique(trained)),
+        left_out=len(packed) - len(trained),
+        made=made,
+        bytes=packed.pixels.nbytes,
     )
 
 
@@ -161,9 +176,15 @@ def _make_parts(
     return made
 
 
-def _join(out: Path, tasks: Sequence[_Task], groups: NamedGroups, options: ViewOptions, source: str) -> None:
+def _join(
+    out: Path,
+    tasks: Sequence[_Task],
+    options: ViewOptions,
+    source: str,
+    find: Callable[[PackedViews], Ids],
+) -> None:
     """Write the two files, tables last, and give the parts' room back."""
-    parts = [replace(part, pixels=part.pixels[:0]) for part in (load_part(task.path) for task in tasks)]
+    parts = [_without_pixels(load_part(task.path)) for task in tasks]
     views = sum(len(part.kinds) for part in parts)
     if not views:
         raise UsageError(f"none of {sum(len(part.faults) for part in parts)} pictures could be used")
@@ -171,13 +192,21 @@ def _join(out: Path, tasks: Sequence[_Task], groups: NamedGroups, options: ViewO
     write_pixels(out / PIXELS, (load_part(task.path).pixels for task in tasks), views, options.size)
     unknown = np.arange(sum(len(part.files) for part in parts))
     write_tables(out / TABLES, parts, unknown, options.record(), "")
-    regroup(out, _groups(PackedViews.open(out), groups), source)
+    regroup(out, find(PackedViews.open(out)), source)
     shutil.rmtree(out / PARTS)
 
 
-def _groups(packed: PackedViews, groups: NamedGroups) -> Ids:
-    looks = [look_of(np.asarray(packed.pixels[place])) for place in packed.starts[:-1]]
-    return group_numbers(packed.files, groups, looks)
+def _without_pixels(part: ViewPart) -> ViewPart:
+    return replace(part, pixels=part.pixels[:0].copy())  # a mere slice would hold all of them
+
+
+def _groups(packed: PackedViews, groups: NamedGroups, held_out: Sequence[Look], progress: Progress) -> Ids:
+    progress.start("group", len(packed))
+    looks: list[Look] = []
+    for place in packed.starts[:-1]:
+        looks.append(look_of(packed.pixels[place]))
+        progress.advance(1)
+    return group_numbers(packed.files, groups, looks, held_out)
 
 
 def _slices(marks: Sequence[Mark], size: int) -> Iterator[Sequence[Mark]]:

@@ -11,6 +11,7 @@ import numpy as np
 from marklens.core.types import Ids, Pixels
 from marklens.training.batches import PairBatch
 from marklens.training.pairs.epochs import epoch_order
+from marklens.training.pairs.groups import LEFT_OUT
 from marklens.training.pairs.look_pool import Copy, Drawn, LookPool, make_looks
 from marklens.training.pairs.packed_views import PIXELS, PackedViews
 from marklens.training.pairs.positives import Chosen, Positives, PositiveShares
@@ -35,8 +36,8 @@ class LoaderOptions:
 class PackedPairs:
     """A `PairSource` over a packed cache.
 
-    An epoch goes through all marks once, in an order of its own. What is drawn depends on seed, epoch, size
-    of the batch, and place in the epoch.
+    An epoch goes through all marks to train on once, in an order of its own. What is drawn depends on seed,
+    epoch, size of the batch, and place in the epoch.
 
     Args:
         views: the cache.
@@ -60,6 +61,7 @@ class PackedPairs:
         self._positives = Positives(views, shares or PositiveShares())
         self._loading = loading or LoaderOptions()
         self._pool = LookPool(views.root / PIXELS, copy, self._loading.workers)
+        self._marks = np.flatnonzero(views.groups != LEFT_OUT)
         self._orders = lru_cache(maxsize=2)(self._order)
 
     def close(self) -> None:
@@ -67,11 +69,11 @@ class PackedPairs:
         self._pool.close()
 
     def __len__(self) -> int:
-        return len(self._views)
+        return len(self._marks)
 
     def steps(self, batch: int) -> int:
         """Batches of so many pairs in an epoch."""
-        return len(self._views) // batch
+        return len(self._marks) // batch
 
     def batches(
         self, epoch: int, batch: int, first: int = 0, rank: int = 0, world: int = 1
@@ -102,7 +104,8 @@ class PackedPairs:
         return self._positives.choose(marks, np.random.default_rng([self._seed, epoch, step, 1]))
 
     def _order(self, epoch: int, batch: int) -> Ids:
-        return epoch_order(self._views.groups, batch, np.random.default_rng([self._seed, epoch, 0]))
+        random = np.random.default_rng([self._seed, epoch, 0])
+        return self._marks[epoch_order(self._views.groups[self._marks], batch, random)]
 
     def _finished(self, chosen: Chosen, futures: list[Future[Pixels]], rank: int, world: int) -> PairBatch:
         return _batch(chosen, [self._pool.result(future) for future in futures], rank, world)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from marklens.core.errors import UsageError
 from marklens.core.types import Ids
+from marklens.training.pairs.groups import LEFT_OUT
 from marklens.training.pairs.packed_views import PackedViews
 
 PairKind = Literal["two_looks", "two_views", "other_hand", "vienna"]
@@ -75,7 +76,12 @@ class Positives:
     def __init__(self, views: PackedViews, shares: PositiveShares) -> None:
         self._views, self._weights = views, shares.weights
         self._members = _members(views.groups)
-        self._bearers, self._rarity = rare_codes(views.codes)
+        self._bearers, self._rarity = rare_codes(
+            [
+                () if group == LEFT_OUT else codes
+                for codes, group in zip(views.codes, views.groups, strict=True)
+            ]
+        )
 
     def choose(self, marks: Sequence[int], random: np.random.Generator) -> Chosen:
         """Draw a pair for each of these marks."""
@@ -151,7 +157,9 @@ def _members(groups: Ids) -> dict[int, Ids]:
     """The marks of every group of two and more."""
     order = np.argsort(groups, kind="stable")
     pieces = np.split(order, np.flatnonzero(np.diff(groups[order])) + 1)
-    return {int(groups[piece[0]]): piece for piece in pieces if len(piece) > 1}
+    return {
+        int(groups[piece[0]]): piece for piece in pieces if len(piece) > 1 and groups[piece[0]] != LEFT_OUT
+    }
 
 
 def _another(marks: npt.NDArray[np.int64], mark: int, random: np.random.Generator) -> int:

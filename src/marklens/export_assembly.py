@@ -110,9 +110,8 @@ def _gallery(dataset: Path, settings: Settings) -> Gallery:
     spread = others[np.linspace(0, len(others) - 1, room).astype(np.int64)].tolist() if room else []
     place: dict[int, int] = {}
     views: list[Pixels] = []
-    for number, view in _views(
-        [(number, marks[number]) for number in dict.fromkeys(known + spread)], settings
-    ):
+    chosen = [(number, marks[number]) for number in dict.fromkeys(known + spread)]
+    for number, view in _views(chosen, settings):
         place[number] = len(views)
         views.append(view)
     if not views:

@@ -1,4 +1,8 @@
-"""Two processes that share a batch learn what one process would."""
+"""Two processes that share a batch learn what one process would.
+
+In float64: an untrained network multiplies the rounding of float32 by a thousand within three steps, also
+where one process merely sums in another order.
+"""
 
 from dataclasses import replace
 from pathlib import Path
@@ -20,9 +24,9 @@ BATCH, STEPS = 8, 2
 def learn(mesh: Mesh, options: LearnerOptions) -> dict[str, torch.Tensor]:
     """A few plain steps; returns losses, weights and the queue's groups."""
     torch.manual_seed(0)
-    learner = PairLearner(create_backbone("test_efficientnet", "none", SIZE), options)
+    learner = PairLearner(create_backbone("test_efficientnet", "none", SIZE), options).double()
     synchronise_norms(learner, mesh)
-    optimizer = torch.optim.SGD([p for p in learner.parameters() if p.requires_grad], 0.05)
+    optimizer = torch.optim.SGD([p for p in learner.parameters() if p.requires_grad], 0.005)
     losses = []
     for pairs in DrawnPairs().batches(0, BATCH, 0, mesh.rank, mesh.world):
         first, second, groups = (torch.from_numpy(p) for p in (pairs.first, pairs.second, pairs.groups))
@@ -37,7 +41,11 @@ def learn(mesh: Mesh, options: LearnerOptions) -> dict[str, torch.Tensor]:
     queue = learner.queues["pooled"]
     assert isinstance(queue, Queue)
     weights = {name: value for name, value in learner.state_dict().items() if "queues" not in name}
-    return {**weights, "losses": torch.tensor(losses), "groups": queue.groups.sort().values}
+    return {
+        **weights,
+        "losses": torch.tensor(losses, dtype=torch.float64),
+        "groups": queue.groups.sort().values,
+    }
 
 
 def process(rank: int, store: str, options: LearnerOptions) -> None:
@@ -60,9 +68,9 @@ def test_two_processes_equal_one(tmp_path: Path, options: LearnerOptions) -> Non
     one, other = (torch.load(tmp_path / f"store.{rank}", weights_only=True) for rank in (0, 1))
     assert one.keys() == alone.keys()  # checkpoints fit whatever the number of processes
     assert torch.equal(one["losses"], other["losses"])
-    assert torch.allclose(one["losses"], alone["losses"], rtol=1e-4)
+    assert torch.allclose(one["losses"], alone["losses"], rtol=1e-6, atol=0)
     assert torch.equal(one["groups"], alone["groups"])
     for name in one:
         assert torch.equal(one[name], other[name]), name
         if one[name].is_floating_point():
-            assert torch.allclose(one[name], alone[name], rtol=1e-3, atol=2e-4), name
+            assert torch.allclose(one[name], alone[name], rtol=1e-5, atol=1e-7), name

@@ -11,7 +11,7 @@ from marklens.core.errors import ModelError, UsageError
 from marklens.core.types import PATCH_GRID
 from marklens.embeddings.onnx_embedder import OnnxEmbedder
 from marklens.training import exporting
-from marklens.training.backbones import Describer, create_backbone, load_file
+from marklens.training.backbones import Describer, _cells, create_backbone, load_file
 from marklens.training.exporting import check_views, describe, export_onnx
 
 onnx = pytest.importorskip("onnx")
@@ -111,3 +111,11 @@ def test_weights_come_from_a_file_or_are_refused(tmp_path: Path) -> None:
         create_backbone("test_efficientnet", "nothing", 96)
     with pytest.raises(UsageError, match="no backbone 'efficient'"):
         create_backbone("efficient", "none", 96)
+
+
+@pytest.mark.parametrize("side", [3, 5, 7, 10, 14])
+def test_pooling_to_the_grid_is_adaptive_average_pooling(side: int) -> None:
+    features = torch.randn(2, 4, side, side + 1)
+    rows, columns = _cells(side), _cells(side + 1)
+    expected = torch.nn.functional.adaptive_avg_pool2d(features, PATCH_GRID)
+    assert torch.allclose(rows @ features @ columns.T, expected, atol=1e-6)

@@ -1,5 +1,6 @@
 """`marklens train`: teach a network which marks look alike."""
 
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -64,6 +65,8 @@ def train(
     from marklens.core.resources import graceful_stop
     from marklens.settings import load_settings
 
+    # threads that wait must not spin while others make pairs; OpenMP reads this when torch is imported
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         from marklens.train_assembly import TrainRequest
         from marklens.train_assembly import train as run

@@ -1,6 +1,7 @@
 """Any network of timm, by name, as we use it: pixels in, a pooled vector and a map of patch vectors out."""
 
 import contextlib
+import math
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,9 @@ class Backbone(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Map uint8 (n, size, size, 3), RGB, to the feature map (n, dims, h, w)."""
-        scaled = pixels.permute(0, 3, 1, 2).float() / 255  # NHWC in memory: this is channels_last already
+        scaled = (
+            pixels.permute(0, 3, 1, 2).to(self.mean.dtype) / 255
+        )  # NHWC in memory: this is channels_last already
         return self.feature_map((scaled - self.mean) / self.deviation)
 
     def feature_map(self, planes: Tensor) -> Tensor:
@@ -62,10 +65,11 @@ class Backbone(nn.Module):
             last = getattr(self.network, "output_fmt", "NCHW") == "NHWC" or features.shape[1] != self.dims
             return features.permute(0, 3, 1, 2) if last else features  # type: ignore[no-any-return]
         tokens = features[:, int(getattr(self.network, "num_prefix_tokens", 0)) :]
-        side = round(tokens.shape[1] ** 0.5)
-        if side * side != tokens.shape[1]:
-            raise ModelError(f"{self.name} makes {tokens.shape[1]} tokens, which are no square of patches")
-        return tokens.transpose(1, 2).reshape(len(tokens), self.dims, side, side)  # type: ignore[no-any-return]
+        count = int(tokens.shape[1])
+        side = math.isqrt(count)
+        if side * side != count:
+            raise ModelError(f"{self.name} makes {count} tokens, which are no square of patches")
+        return tokens.transpose(1, 2).reshape(-1, self.dims, side, side)  # type: ignore[no-any-return]
 
 
 class Describer(nn.Module):
@@ -84,9 +88,20 @@ class Describer(nn.Module):
         features = self.backbone(pixels)
         grid = features
         if tuple(features.shape[2:]) != (PATCH_GRID, PATCH_GRID):
-            grid = nn.functional.adaptive_avg_pool2d(features, PATCH_GRID)
+            rows, columns = (_cells(int(side)).to(features) for side in features.shape[2:])
+            grid = rows @ features @ columns.T
         patches = grid.permute(0, 2, 3, 1).reshape(-1, PATCH_GRID**2, self.backbone.dims)
         return features.mean((2, 3)), patches
+
+
+def _cells(side: int) -> Tensor:
+    """Adaptive average pooling of a side to PATCH_GRID as a matrix (PATCH_GRID, side): ONNX has no other."""
+    starts = [place * side // PATCH_GRID for place in range(PATCH_GRID)]
+    ends = [-(-(place + 1) * side // PATCH_GRID) for place in range(PATCH_GRID)]
+    cells = torch.zeros(PATCH_GRID, side)
+    for row, (start, end) in enumerate(zip(starts, ends, strict=True)):
+        cells[row, start:end] = 1 / (end - start)
+    return cells
 
 
 def create_backbone(name: str = LITE0, weights: str = IMAGENET, size: int = 224) -> Backbone:

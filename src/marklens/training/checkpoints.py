@@ -60,10 +60,7 @@ class RunFolder:
 
     def checkpoints(self) -> list[Path]:
         """The checkpoints, oldest first."""
-        found = [
-            (int(match[1]), path) for path in self.root.iterdir() if (match := NAME.fullmatch(path.name))
-        ]
-        return [path for _, path in sorted(found)]
+        return sorted(path for path in self.root.iterdir() if NAME.fullmatch(path.name))
 
     def save(self, step: int, content: Mapping[str, Any]) -> Path:
         """Write the checkpoint of a step, then remove all but the newest few."""

@@ -16,6 +16,8 @@ from torch import Tensor, nn
 from torch import distributed as dist
 from torch.nn import functional
 
+from marklens.training.losses import widened
+
 
 @dataclass(frozen=True, slots=True)
 class Mesh:
@@ -145,7 +147,7 @@ class SharedBatchNorm(nn.Module):
             return self.act(self.drop(made))  # type: ignore[no-any-return]
         axes = [axis for axis in range(features.ndim) if axis != 1]
         shape = [1, -1] + [1] * (features.ndim - 2)
-        wide = features.float()
+        wide = widened(features)
         count = self.mesh.world * wide.numel() // wide.shape[1]
         mean = self.mesh.total(wide.sum(axes)) / count
         centred = wide - mean.view(shape)

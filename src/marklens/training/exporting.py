@@ -187,9 +187,10 @@ def _torch_answers(backbone: Backbone, pixels: Pixels) -> Iterable[tuple[Vectors
 
 def _cosines(one: Vectors, other: Vectors) -> Vectors:
     """Of vectors along the last axis; two that are both zero, as of patches without ink, agree."""
-    lengths = np.linalg.norm(one, axis=-1), np.linalg.norm(other, axis=-1)
-    cosines = (one * other).sum(-1) / (lengths[0] * lengths[1] + 1e-12)
-    return np.asarray(np.where(np.maximum(*lengths) < 1e-6, 1, cosines), np.float32)
+    with np.errstate(all="ignore"):  # a spoilt network may answer with infinities: no cosine is above them
+        lengths = np.linalg.norm(one, axis=-1), np.linalg.norm(other, axis=-1)
+        cosines = (one * other).sum(-1) / (lengths[0] * lengths[1] + 1e-12)
+        return np.asarray(np.where(np.maximum(*lengths) < 1e-6, 1, cosines), np.float32)
 
 
 def _with_fixed_padding(backbone: Backbone, size: int) -> Backbone:

@@ -24,7 +24,7 @@ def masked_contrast(
         allowed: bool (n, m), False where a negative belongs to the query's own group or is no vector yet.
         temperature: divides the similarities; the smaller, the more the hardest negatives count.
     """
-    queries, positives, negatives = queries.float(), positives.float(), negatives.float()
+    queries, positives, negatives = widened(queries), widened(positives), widened(negatives)
     positive = (queries * positives).sum(1, keepdim=True)
     strangers = (queries @ negatives.T).masked_fill(~allowed, -torch.inf)
     logits = torch.cat([positive, strangers], 1) / temperature
@@ -43,7 +43,7 @@ def supervised_contrast(vectors: Tensor, groups: Tensor, temperature: float) -> 
         temperature: divides the similarities.
     """
     itself, partner = _relations(groups)
-    logits = (vectors.float() @ vectors.float().T / temperature).masked_fill(itself, -torch.inf)
+    logits = (widened(vectors) @ widened(vectors).T / temperature).masked_fill(itself, -torch.inf)
     likelihoods = functional.log_softmax(logits, 1).masked_fill(~partner, 0)
     counts = partner.sum(1)
     return -(likelihoods.sum(1) / counts.clamp(min=1))[counts > 0].mean()
@@ -65,7 +65,7 @@ def smooth_ap(vectors: Tensor, groups: Tensor, temperature: float) -> Tensor:
         mean over the vectors that have a partner, 0..1.
     """
     itself, partner = _relations(groups)
-    similarities = vectors.float() @ vectors.float().T
+    similarities = widened(vectors) @ widened(vectors).T
     ahead = torch.sigmoid((similarities[:, None, :] - similarities[:, :, None]) / temperature)
     others = ~itself[:, None, :] & ~itself[None, :, :]  # neither the query itself nor i compared with itself
     rank = 1 + (ahead * others).sum(2)
@@ -73,6 +73,11 @@ def smooth_ap(vectors: Tensor, groups: Tensor, temperature: float) -> Tensor:
     precision = (rank_among_partners / rank * partner).sum(1)
     counts = partner.sum(1)
     return 1 - (precision / counts.clamp(min=1))[counts > 0].mean()
+
+
+def widened(tensor: Tensor) -> Tensor:
+    """The same numbers in float32 at least."""
+    return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
 
 
 def _relations(groups: Tensor) -> tuple[Tensor, Tensor]:

@@ -24,7 +24,7 @@ from torch.nn import functional
 
 from marklens.training.backbones import Backbone
 from marklens.training.distributed import Mesh
-from marklens.training.losses import masked_contrast, smooth_ap, supervised_contrast
+from marklens.training.losses import masked_contrast, smooth_ap, supervised_contrast, widened
 
 M = TypeVar("M", bound=nn.Module)
 Objective = Literal["contrast", "supervised", "smooth-ap"]
@@ -155,7 +155,7 @@ class PairLearner(nn.Module):
     def _contrast(self, queries: Projected, keys: Projected, groups: Tensor, mesh: Mesh) -> Tensor:
         """Each side asks for the other one (Chen, Xie, He 2021, algorithm 1)."""
         (first, second), (key_first, key_second) = queries.halves(), keys.halves()
-        total = queries.head.new_zeros((), dtype=torch.float32)
+        total = queries.head.new_zeros(())
         for space, weight in self.options.spaces.items():
             place = Projected._fields.index(space)
             for query, key in ((first, key_second), (second, key_first)):
@@ -167,14 +167,14 @@ class PairLearner(nn.Module):
         queue = self.queues[space]
         assert isinstance(queue, Queue)
         others, owners = mesh.gather(keys), mesh.gather(groups)
-        negatives = torch.cat([others.float(), queue.keys])
+        negatives = torch.cat([others, queue.keys])
         owners = torch.cat([owners, queue.groups])
         allowed = (owners[None, :] != groups[:, None]) & (owners != NOBODY)[None, :]
         return masked_contrast(queries, keys, negatives, allowed, self.options.temperature)
 
     def _grouped(self, vectors: Projected, groups: Tensor, mesh: Mesh) -> Tensor:
         everyone = mesh.gather(groups)
-        total = vectors.head.new_zeros((), dtype=torch.float32)
+        total = vectors.head.new_zeros(())
         for space, weight in self.options.spaces.items():
             gathered = mesh.gather(getattr(vectors, space))
             if self.options.objective == "smooth-ap":
@@ -211,7 +211,7 @@ class PairLearner(nn.Module):
 
 
 def _unit(head: Tensor, pooled: Tensor) -> Projected:
-    return Projected(functional.normalize(head.float(), dim=1), functional.normalize(pooled.float(), dim=1))
+    return Projected(functional.normalize(widened(head), dim=1), functional.normalize(widened(pooled), dim=1))
 
 
 def _perceptron(inputs: int, width: int, outputs: int) -> nn.Sequential:

@@ -93,5 +93,5 @@ def _tell(outcome: "Outcome", out: Path, as_json: bool) -> None:
         return
     typer.echo(f"{ENDINGS[outcome.ending]}: {outcome.steps:,} steps, epoch {state.epoch}.")
     if best.exists():
-        measured = f" (Recall@100 {state.best:.3f}, epoch {state.best_epoch + 1})" if state.best >= 0 else ""
+        measured = f" (Recall@100 {state.best:.3f}, epoch {state.best_epoch})" if state.best >= 0 else ""
         typer.echo(f"Best network: {best}{measured}\nUse it:       marklens export {best} --out marks.onnx")

@@ -53,9 +53,8 @@ class Backbone(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Map uint8 (n, size, size, 3), RGB, to the feature map (n, dims, h, w)."""
-        scaled = (
-            pixels.permute(0, 3, 1, 2).to(self.mean.dtype) / 255
-        )  # NHWC in memory: this is channels_last already
+        planes = pixels.permute(0, 3, 1, 2)  # NHWC in memory: this is channels_last already
+        scaled = planes.to(self.mean.dtype) / 255
         return self.feature_map((scaled - self.mean) / self.deviation)
 
     def feature_map(self, planes: Tensor) -> Tensor:

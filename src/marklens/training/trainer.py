@@ -84,6 +84,8 @@ class Trainer:
         return self.state.epoch * self.steps + self.state.step
 
     def _loop(self, progress: Progress, stop: StopFlag) -> Ending:
+        if self.made == 0 and self.state.best < 0:
+            self._measure(0)
         while not self.state.over:
             progress.start(f"epoch {self.state.epoch + 1} of {self.options.epochs}", self.steps)
             progress.advance(self.state.step, skipped=True)
@@ -92,12 +94,12 @@ class Trainer:
                 progress.advance(1)
                 if reason := self._why_stop(stop):
                     if reason == "time":
-                        self._measure()
+                        self._measure(self.state.epoch + 1)
                     self._save()
                     return reason
                 if self._due():
                     self._save()
-            self._measure()
+            self._measure(self.state.epoch + 1)
             self._end_epoch()
             self._save()
         return "finished" if self.state.epoch >= self.options.epochs else "no-gain"
@@ -167,21 +169,22 @@ class Trainer:
             lambda: self.source.batches(state.epoch, self.options.batch, state.step, mesh.rank, mesh.world)
         )
 
-    def _measure(self) -> None:
-        """Measure the network and keep it if no earlier one was better."""
-        state, numbers = self.state, {"loss": self.state.losses / max(1, self.state.step)}
+    def _measure(self, epoch: int) -> None:
+        """Measure the network in an epoch, counted from 1; keep it if no earlier one was better."""
+        state = self.state
+        numbers = {"loss": state.losses / state.step} if state.step else {}
         recall = 0.0
         if self.mesh.leads and self.gallery is not None:
             measures = asdict(measure(self.learner.best_backbone, self.gallery, self.device))
             recall, numbers = measures["recall_at_100"], {**numbers, **measures}
         recall = self.mesh.from_leader(recall, self.device)
         if self.gallery is None or recall > state.best:
-            self.state = replace(state, best=recall, best_epoch=state.epoch, stale=0)
+            self.state = replace(state, best=recall, best_epoch=epoch, stale=0)
             if self.mesh.leads:
                 self.folder.save_best(self.learner.best_backbone, numbers)
         else:
             self.state = replace(state, stale=state.stale + (state.step == self.steps))
-        self.log.row("epoch", self.made, {"epoch": state.epoch + 1, **numbers, "best": self.state.best})
+        self.log.row("epoch", self.made, {"epoch": epoch, **numbers, "best": self.state.best})
 
     def _end_epoch(self) -> None:
         epoch = self.state.epoch + 1

@@ -15,6 +15,7 @@ from marklens.core.artifacts import write_atomic
 from marklens.core.errors import MissingExtraError, ModelError
 from marklens.core.types import Pixels, Vectors
 from marklens.training.backbones import Backbone, Describer
+from marklens.training.quantisation import FLOAT_FIRST, quantise
 
 Precision = Literal["fp32", "fp16", "int8"]
 VIEW_SIZE = 224
@@ -113,8 +114,6 @@ def export_onnx(
         if precision == "fp16":
             to_half(temporary)
         elif precision == "int8":
-            from marklens.training.quantisation import quantise
-
             quantise(temporary, check)
         made.append(agreement(temporary, backbone, check))
         made[0].require(precision)
@@ -141,13 +140,22 @@ def write_plain(backbone: Backbone, path: Path, size: int = VIEW_SIZE) -> None:
 
 
 def to_half(path: Path) -> None:
-    """Turn a float32 file into one that computes in float16; what goes in and out stays as it was."""
+    """Turn a float32 file into one that computes in float16; what goes in and out stays as it was.
+
+    The first convolutions stay in float32: Lite0 has channels there that hardly vary, whose batch
+    normalisation blows their rounding up. A trained network agreed to 0.9991 (mean) and 0.998 (smallest
+    cosine) without this, to 0.99994 and 0.9999 with it, for 50 KB.
+    """
     import onnx
     from onnxruntime.transformers.float16 import convert_float_to_float16
 
+    model = onnx.load(str(path))
+    convolutions = [place for place, node in enumerate(model.graph.node) if node.op_type == "Conv"]
+    end = convolutions[FLOAT_FIRST] if len(convolutions) > 2 * FLOAT_FIRST else 0
+    kept = [node.name for node in model.graph.node][:end]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # tells of every weight too small for float16
-        half = convert_float_to_float16(onnx.load(str(path)), keep_io_types=True)
+        half = convert_float_to_float16(model, keep_io_types=True, node_block_list=kept)
     onnx.save(half, str(path))
 
 

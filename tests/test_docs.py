@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-COMMANDS = {"demo", "search", "search-text", "evaluate", "export", "dataset", "index"}
+COMMANDS = {"demo", "train", "search", "search-text", "evaluate", "export", "dataset", "index"}
 
 
 def test_generated_pages_are_fresh() -> None:

@@ -7,9 +7,9 @@ have the prefix MARKLENS_ and two underscores between the levels: MARKLENS_VIEWS
 import os
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -105,6 +105,52 @@ class ScoringSettings(_Section):
     weight_color: float | None = Field(None, ge=0, allow_inf_nan=False, description="its colours")
 
 
+class TrainSettings(_Section):
+    """How a network is trained; see `examples/rtx3060.toml` and docs/training.md."""
+
+    backbone: str = Field("tf_efficientnet_lite0", description="any network of timm, by its name")
+    weights: str = Field("imagenet", description="to begin with: imagenet, none, or a file")
+    size: int = Field(224, ge=32, le=512, description="pixels of a side while training")
+    objective: Literal["contrast", "supervised", "smooth-ap"] = Field(
+        "contrast", description="contrast of pairs; the others are a second stage on groups"
+    )
+    epochs: int = Field(100, ge=1, description="times through all marks")
+    batch: int = Field(64, ge=2, description="pairs a step, over all processes")
+    queue_size: int = Field(65_536, ge=0, description="older keys kept as negatives; 0: in-batch only")
+    momentum: float = Field(0.999, ge=0, lt=1, description="of the key encoder; 0: none, gradients both ways")
+    momentum_schedule: Literal["constant", "cosine"] = Field("constant", description="cosine rises to 1")
+    temperature: float = Field(0.2, gt=0, description="divides similarities in the loss")
+    head_width: int = Field(1024, ge=1, description="of the hidden layer of both heads")
+    head_dims: int = Field(256, ge=1, description="of the projection")
+    head_weight: float = Field(1.0, ge=0, description="of the loss on the projection")
+    pooled_weight: float = Field(1.0, ge=0, description="of the loss on what searching compares")
+    average: float = Field(0.0, ge=0, lt=1, description="weights averaged over steps for the result; 0: none")
+    learning_rate: float = Field(1e-4, gt=0, description="the highest")
+    weight_decay: float = Field(1e-4, ge=0, description="of AdamW")
+    warm_up: float = Field(10.0, ge=0, description="epochs in which the learning rate rises")
+    clip: float = Field(1.0, gt=0, description="longest gradient")
+    amp: bool = Field(True, description="mixed precision: float16 on GPUs, bfloat16 on CPUs")
+    patience: int = Field(10, ge=1, description="epochs without a better Recall@100 until it ends")
+    keep: int = Field(2, ge=1, description="checkpoints kept")
+    checkpoint_minutes: float = Field(10.0, gt=0, description="between checkpoints within an epoch")
+    seed: int = Field(0, ge=0, description="of everything random")
+    workers: int = Field(
+        default_factory=lambda: os.cpu_count() or 1, ge=0, description="processes that make pairs"
+    )
+    fonts: Path | None = Field(None, description="folder of WOFF files for words beside marks")
+    gallery: int = Field(5000, ge=2, description="most marks that validation searches")
+    two_looks: float = Field(0.4, ge=0, description="share of pairs: two changed copies of a view")
+    two_views: float = Field(0.15, ge=0, description="share of pairs: full and figurative view")
+    other_hand: float = Field(0.4, ge=0, description="share of pairs: two marks of one group")
+    vienna: float = Field(0.05, ge=0, description="share of pairs: a rare Vienna code in common")
+
+    @model_validator(mode="after")
+    def _something_is_learned(self) -> Self:
+        if not self.head_weight + self.pooled_weight:
+            raise ValueError("head_weight and pooled_weight are both 0, so nothing would be learned")
+        return self
+
+
 class Settings(BaseSettings):
     """All settings; unknown keys are refused."""
 
@@ -119,6 +165,7 @@ class Settings(BaseSettings):
     build: BuildSettings = Field(default_factory=BuildSettings)
     search: SearchSettings = SearchSettings()
     scoring: ScoringSettings = ScoringSettings()
+    train: TrainSettings = Field(default_factory=TrainSettings)
 
     @classmethod
     def settings_customise_sources(

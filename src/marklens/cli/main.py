@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from marklens import __version__
-from marklens.cli import dataset, demo, evaluate, export, index, search, search_text
+from marklens.cli import dataset, demo, evaluate, export, index, search, search_text, train
 from marklens.cli.logs import configure_logs
 from marklens.core.errors import MarklensError
 
@@ -30,6 +30,7 @@ app.add_typer(index.app, name="index")
 app.command("search")(search.search)
 app.command("search-text")(search_text.search_text)
 app.command("evaluate")(evaluate.evaluate)
+app.command("train")(train.train)
 app.command("export")(export.export)
 app.command("demo")(demo.demo)
 

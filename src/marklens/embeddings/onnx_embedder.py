@@ -30,7 +30,7 @@ class OnnxEmbedder:
     """Turns views into global vectors and patch vectors.
 
     Args:
-        weights: an ONNX file as `efficientnet.export_onnx` writes it.
+        weights: an ONNX file as `training.exporting.export_onnx` writes it.
         batch_size: views at a time; None measures which is fastest, once, at the first large call.
         threads: CPU threads; 0 lets ONNX Runtime take every core.
         providers: ONNX Runtime's execution providers, best first; None picks by what is there.

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from marklens.training.lockups.fonts import DRAWN_HEIGHT, Font
 
@@ -21,20 +21,33 @@ def set_line(text: str, font: Font, height: int, spacing: float = 0.0) -> Covera
         height: pixels of a trimmed line whose drawing fills an em's capital height.
         spacing: extra room between letters in ems; scripts that join letters take none.
     """
-    opened = font.opened()
-    pieces = list(text) if spacing > 0 and font.script != "arabic" else [text]
+    line = draw_line(text, font.opened(), font.script == "arabic", spacing)
+    if line is None:  # only spaces, or glyphs without a drawing
+        return np.zeros((height, 1), np.float32)
+    return scale_to_height(line, height)
+
+
+def draw_line(
+    text: str, font: ImageFont.FreeTypeFont, joined: bool = False, spacing: float = 0.0
+) -> Coverage | None:
+    """One line of text as drawn, trimmed; None where nothing shows.
+
+    Args:
+        text: what to write.
+        font: opened at `DRAWN_HEIGHT`.
+        joined: the script joins letters.
+        spacing: extra room between letters in ems, unless they are joined.
+    """
+    pieces = list(text) if spacing > 0 and not joined else [text]
     step = round(spacing * DRAWN_HEIGHT)
-    widths = [round(opened.getlength(piece)) + step for piece in pieces]
+    widths = [round(font.getlength(piece)) + step for piece in pieces]
     canvas = Image.new("L", (sum(widths) + 2 * DRAWN_HEIGHT, 3 * DRAWN_HEIGHT))
     draw, left = ImageDraw.Draw(canvas), DRAWN_HEIGHT
     for piece, width in zip(pieces, widths, strict=True):
-        draw.text((left, DRAWN_HEIGHT), piece, fill=255, font=opened)
+        draw.text((left, DRAWN_HEIGHT), piece, fill=255, font=font)
         left += width
     box = canvas.getbbox()
-    if box is None:  # only spaces, or glyphs without a drawing
-        return np.zeros((height, 1), np.float32)
-    line = np.asarray(canvas.crop(box), np.float32) / np.float32(255)
-    return scale_to_height(line, height)
+    return None if box is None else np.asarray(canvas.crop(box), np.float32) / np.float32(255)
 
 
 def scale_to_height(line: Coverage, height: int) -> Coverage:

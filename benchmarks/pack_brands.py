@@ -1,0 +1,71 @@
+"""Pack the views of an icon import's training brands, for training runs.
+
+    python -m benchmarks.pack_brands --dataset logos --out build/packed112 --size 112 --workers 2
+
+Marks of validation and test brands are left out, and marks that look like them whatever they are called.
+With --masks PACKED or --index INDEX, text masks come from there and no text is looked for.
+"""
+
+from functools import partial
+from pathlib import Path
+from time import perf_counter
+from typing import Annotated
+
+import typer
+
+from marklens import assembly
+from marklens.cli.progress import shown_progress
+from marklens.core.resources import graceful_stop
+from marklens.datasets.grouping import groups_of
+from marklens.datasets.icons.brand_split import Split
+from marklens.datasets.icons.selecting import held_out, select_split
+from marklens.datasets.opening import open_dataset
+from marklens.indexing.folder import IndexFolder
+from marklens.indexing.preparing import InProcessPreparer, PoolPreparer
+from marklens.preprocessing.pipeline import ViewMaker, ViewOptions
+from marklens.preprocessing.text_detector import NoDetector
+from marklens.retrieval.catalog import Catalog
+from marklens.training.pairs.groups import looks_of
+from marklens.training.pairs.masked_preparer import MaskedPreparer, Masks, catalog_masks
+from marklens.training.pairs.packed_views import packed_masks
+from marklens.training.pairs.packing import Preparer, pack_views
+
+FULL_VIEWS = ViewOptions(size=112, figurative=False, read=False)
+
+
+def main(
+    dataset: Annotated[Path, typer.Option(help="What import-icons wrote.")],
+    out: Annotated[Path, typer.Option(help="Folder of the cache.")],
+    size: Annotated[int, typer.Option(help="Pixels of a view's side.")] = 112,
+    workers: Annotated[int, typer.Option(help="Processes; 0 works in this one.")] = 1,
+    split: Annotated[str, typer.Option(help="train, val or test.")] = "train",
+    limit: Annotated[int | None, typer.Option(help="Take only the first marks.")] = None,
+    masks: Annotated[Path | None, typer.Option(help="A cache of another size.")] = None,
+    index: Annotated[Path | None, typer.Option(help="An index of the dataset.")] = None,
+) -> None:
+    """Select, pack, tell."""
+    part: Split = "train" if split == "train" else "val" if split == "val" else "test"
+    everything = list(open_dataset(dataset).marks(lambda fault: None))
+    marks = select_split(dataset, everything, part)[:limit]
+    options, started = ViewOptions(size=size, read=False), perf_counter()
+    apart = looks_of(held_out(dataset, everything, part), ViewMaker(FULL_VIEWS, NoDetector()))
+    known: Masks = packed_masks(masks) if masks else _index_masks(index) if index else {}
+    with graceful_stop() as stop, shown_progress() as progress:
+        preparer = _preparer(options, workers, known)
+        report = pack_views(out, marks, groups_of(dataset).items(), options, preparer, progress, stop, apart)
+    typer.echo(f"{report}\n{perf_counter() - started:.0f} s")
+
+
+def _preparer(options: ViewOptions, workers: int, known: Masks) -> Preparer:
+    factory = partial(assembly.make_view_maker, options)
+    pool = PoolPreparer(factory, workers, 60.0) if workers else InProcessPreparer(factory)
+    return MaskedPreparer(factory(), known, pool, max(1, workers)) if known else pool
+
+
+def _index_masks(index: Path) -> Masks:
+    with Catalog.open(IndexFolder(index).catalog) as catalog:
+        return catalog_masks(catalog)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,214 @@
+"""Where settings become a training run; apart from `assembly`, as nothing that searches may reach torch."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+
+from marklens import assembly
+from marklens.core.errors import UsageError
+from marklens.core.ports import Progress
+from marklens.core.resources import StopFlag
+from marklens.core.types import Mark
+from marklens.datasets.grouping import groups_of, read_groups
+from marklens.datasets.icons.brand_split import SPLITS, Split
+from marklens.datasets.icons.selecting import select_split
+from marklens.datasets.opening import open_dataset
+from marklens.evaluation.protocols import read_groups as read_queries
+from marklens.indexing.folder import IndexFolder
+from marklens.indexing.preparing import InProcessPreparer, PoolPreparer
+from marklens.preprocessing.pipeline import ViewOptions
+from marklens.retrieval.catalog import Catalog
+from marklens.settings import Settings, TrainSettings
+from marklens.training.backbones import create_backbone
+from marklens.training.checkpoints import RunFolder
+from marklens.training.copying.copier import Copier, Copying
+from marklens.training.copying.words import make_word_bank
+from marklens.training.distributed import Mesh, join_mesh, leave_mesh
+from marklens.training.lockups.fonts import find_fonts
+from marklens.training.memory import keep_freed_memory
+from marklens.training.moco import LearnerOptions, PairLearner
+from marklens.training.pairs.masked_preparer import MaskedPreparer, Masks, catalog_masks
+from marklens.training.pairs.packed_views import TABLES, PackedViews
+from marklens.training.pairs.packing import Preparer, pack_views
+from marklens.training.pairs.pair_source import LoaderOptions, PackedPairs
+from marklens.training.pairs.positives import PositiveShares
+from marklens.training.run_state import LoopOptions, Outcome
+from marklens.training.trainer import Trainer
+from marklens.training.validation import Gallery, make_gallery
+
+T = TypeVar("T", LearnerOptions, LoopOptions)
+FREE = frozenset({"keep", "checkpoint_minutes", "workers", "patience", "gallery"})
+"""Settings that may change between two calls of one run."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainRequest:
+    """What a call of `marklens train` asks for, beside the settings.
+
+    Attributes:
+        dataset: to learn from: a dataset, or a folder of packed views.
+        out: the run's folder.
+        index: whose text masks are taken; without it text is looked for.
+        groups: brand groups of the training marks; without it those in the dataset's folder.
+        validate: groups to measure Recall@100 on; their marks are never learned from.
+        gallery: the marks that are searched to measure; without it those of `dataset`.
+        minutes: after which it stops.
+        device: ``auto``, ``cpu``, ``cuda``, ….
+        resume: there must be a run to go on with.
+    """
+
+    dataset: Path
+    out: Path
+    index: Path | None = None
+    groups: Path | None = None
+    validate: Path | None = None
+    gallery: Path | None = None
+    minutes: float | None = None
+    device: str = "auto"
+    resume: bool = False
+
+
+def train(request: TrainRequest, settings: Settings, progress: Progress, stop: StopFlag) -> Outcome:
+    """Pack the views where that is not done yet, and train; the same call goes on with a run.
+
+    Raises:
+        UsageError: the folder holds another run, or settings and data do not fit each other.
+        Interrupted: stopped while packing.
+    """
+    keep_freed_memory()
+    device = _device(request.device)
+    mesh = join_mesh(device)
+    source = None
+    try:
+        views, held_out = _views(request, settings, progress, stop, mesh)
+        gallery = make_gallery(*held_out, settings.train.gallery) if held_out else None
+        wanted = settings.train.model_copy(update={"size": views.size})
+        folder = RunFolder(request.out, wanted.keep)
+        if mesh.leads:
+            folder.claim(_identity(wanted, views, gallery), request.resume)
+        mesh.from_leader(0.0, device)
+        source = _pairs(views, wanted)
+        torch.manual_seed(wanted.seed)
+        backbone = create_backbone(wanted.backbone, wanted.weights, wanted.size)
+        learner = PairLearner(backbone, _pick(LearnerOptions, wanted))
+        loop = replace(_pick(LoopOptions, wanted), minutes=request.minutes)
+        return Trainer(learner, source, gallery, loop, folder, device, mesh).run(progress, stop)
+    finally:
+        if source is not None:
+            source.close()
+        leave_mesh()
+
+
+def _views(
+    request: TrainRequest, settings: Settings, progress: Progress, stop: StopFlag, mesh: Mesh
+) -> tuple[PackedViews, tuple[PackedViews, Any] | None]:
+    """The views to learn from, and those to search with the groups to find."""
+    held_out = read_groups(request.validate) if request.validate else {}
+    never = {file for files in held_out.values() for file in files}
+    packer = _Packer(request, settings, progress, stop, mesh)
+    views = packer.pack(request.dataset, request.out / "views", "train", never)
+    if set(views.files) & never:
+        raise UsageError(
+            f"marks of {request.validate} are among the views of {request.dataset}: pack without"
+        )
+    if request.validate is None:
+        return views, None
+    gallery = packer.pack(request.gallery or request.dataset, request.out / "gallery", "val", set())
+    return views, (gallery, read_queries(request.validate, dict(enumerate(gallery.files))))
+
+
+@dataclass(frozen=True, slots=True)
+class _Packer:
+    request: TrainRequest
+    settings: Settings
+    progress: Progress
+    stop: StopFlag
+    mesh: Mesh
+
+    def pack(self, dataset: Path, out: Path, split: Split, never: set[str]) -> PackedViews:
+        """Open packed views, or pack the marks of a dataset; of an icon import only those of a split."""
+        if (dataset / TABLES).is_file():
+            return self._checked(PackedViews.open(dataset), dataset)
+        if self.mesh.leads:
+            self._make(dataset, out, split, never)
+        self.mesh.from_leader(0.0, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+        return PackedViews.open(out)
+
+    def _make(self, dataset: Path, out: Path, split: Split, never: set[str]) -> None:
+        marks: Sequence[Mark] = [
+            mark for mark in open_dataset(dataset).marks(lambda fault: None) if mark.file not in never
+        ]
+        if all((dataset / f"groups_{name}.json").is_file() for name in SPLITS):
+            marks = select_split(dataset, marks, split)
+        groups = read_groups(self.request.groups) if self.request.groups else groups_of(dataset)
+        options = replace(assembly.view_options(self.settings), size=self.settings.train.size, read=False)
+        pack_views(out, marks, groups.items(), options, self._preparer(options), self.progress, self.stop)
+
+    def _checked(self, views: PackedViews, root: Path) -> PackedViews:
+        wanted = self.settings.train
+        if "size" in wanted.model_fields_set and wanted.size != views.size:
+            raise UsageError(f"the views in {root} are of {views.size} pixels, train.size is {wanted.size}")
+        return views
+
+    def _preparer(self, options: ViewOptions) -> Preparer:
+        factory = partial(assembly.make_view_maker, options)
+        build = self.settings.build
+        pool: Preparer = (
+            PoolPreparer(factory, build.workers, build.timeout)
+            if build.workers
+            else InProcessPreparer(factory)
+        )
+        known = _masks(self.request.index) if self.request.index else {}
+        return MaskedPreparer(factory(), known, pool, max(1, build.workers)) if known else pool
+
+
+def _masks(index: Path) -> Masks:
+    with Catalog.open(IndexFolder(index).catalog) as catalog:
+        return catalog_masks(catalog)
+
+
+def _copier(views: PackedViews, wanted: TrainSettings) -> Copier:
+    known = {field.name for field in fields(ViewOptions)}
+    options = ViewOptions(**{name: value for name, value in views.recipe.items() if name in known})
+    fonts = find_fonts(wanted.fonts, "train") if wanted.fonts else None
+    return Copier(options, Copying(), make_word_bank(fonts, seed=wanted.seed))
+
+
+def _pairs(views: PackedViews, wanted: TrainSettings) -> PackedPairs:
+    shares = PositiveShares(wanted.two_looks, wanted.two_views, wanted.other_hand, wanted.vienna)
+    if len(views) < wanted.batch:
+        raise UsageError(f"{len(views)} marks do not fill a batch of {wanted.batch}: set train.batch lower")
+    return PackedPairs(views, _copier(views, wanted), shares, wanted.seed, LoaderOptions(wanted.workers))
+
+
+def _identity(wanted: TrainSettings, views: PackedViews, gallery: Gallery | None) -> dict[str, Any]:
+    """What makes two calls one run, as JSON holds it."""
+    settings = {name: value for name, value in wanted.model_dump(mode="json").items() if name not in FREE}
+    measured = None if gallery is None else [int(gallery.marks[-1]) + 1, len(gallery.queries)]
+    pairs = {"marks": len(views), "views": len(views.kinds), "preprocessing": dict(views.recipe)}
+    return {**settings, **pairs, "validation": measured}
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda":
+        name = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        first = str(error).splitlines()[0]
+        raise UsageError(f"this machine cannot compute on '{name}' ({first}): leave --device out") from None
+    return device
+
+
+def _pick(kind: type[T], wanted: TrainSettings) -> T:
+    """The options of a part of training, whose fields bear the names of the settings."""
+    given = wanted.model_dump()
+    return kind(**{field.name: given[field.name] for field in fields(kind) if field.name in given})

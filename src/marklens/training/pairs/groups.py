@@ -1,0 +1,102 @@
+"""Which marks are one brand or one picture: positives where drawn anew, never negatives of each other."""
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from marklens.core.artifacts import read_json
+from marklens.core.errors import PictureError
+from marklens.core.images import read_picture
+from marklens.core.types import Fault, Ids, Mark, Pixels
+from marklens.datasets.analysis.duplicates import FINE_DISTANCE, NEAR_DISTANCE, SURE_BITS
+from marklens.datasets.analysis.near_duplicates import group_near
+from marklens.datasets.analysis.perceptual_hash import Look, look_at
+from marklens.datasets.grouping import cluster, find_groups
+from marklens.preprocessing.image_normalizer import find_ground, find_ink, ink_box
+from marklens.preprocessing.pipeline import ViewMaker
+
+LEFT_OUT = -1
+"""The group of marks that are not trained on."""
+NamedGroups = Iterable[tuple[str, Sequence[str]]]
+TRUSTED = frozenset({"gold", "duplicate"})
+"""Grades of pairs that say one brand, or one picture."""
+
+
+def pair_groups(path: Path) -> list[tuple[str, Sequence[str]]]:
+    """The pairs graded gold or duplicate of a ``similar_pairs.json``, each a group of two.
+
+    Raises:
+        ArtifactError: the file is missing or damaged.
+    """
+    pairs = read_json(path)["pairs"]
+    return [("pair", (pair["a"], pair["b"])) for pair in pairs if pair["grade"] in TRUSTED]
+
+
+def look_of(square: Pixels) -> Look:
+    """The look of a mark in a view, without the ground around it.
+
+    Args:
+        square: uint8 (size, size, 3).
+    """
+    ground = find_ground(square)
+    box = ink_box(find_ink(square, ground))
+    if box is None or not ground.uniform:
+        return look_at(square)
+    top, bottom, left, right = box
+    return look_at(np.ascontiguousarray(square[top:bottom, left:right]))
+
+
+def looks_of(marks: Iterable[Mark], maker: ViewMaker) -> list[Look]:
+    """The looks of marks that shall not be trained on; pictures that cannot be used are passed over.
+
+    Args:
+        marks: such as those of validation and test brands.
+        maker: as the views are made, but for the figurative ones.
+    """
+    looks = []
+    for mark in marks:
+        try:
+            looks.append(look_of(maker.prepare(read_picture(mark.path)).views[0].pixels))
+        except PictureError:
+            continue
+    return looks
+
+
+def group_numbers(
+    files: Sequence[str],
+    groups: NamedGroups,
+    looks: Sequence[Look],
+    held_out: Sequence[Look] = (),
+    on_fault: Callable[[Fault], None] = lambda fault: None,
+) -> Ids:
+    """The group of every mark, int64 (marks,): the union of named groups and near duplicates.
+
+    Marks of a group with a held-out look are `LEFT_OUT`.
+
+    Args:
+        files: of the marks.
+        groups: brands, duplicates; files that are no marks here are left out.
+        looks: of every mark's full view.
+        held_out: looks of marks that are never trained on.
+        on_fault: hears of files that are no marks here, or more than one.
+    """
+    named = find_groups(groups, files, on_fault)
+    near = [("near", members) for members in _near([*looks, *held_out])]
+    clusters = cluster([*named, *near], len(files) + len(held_out))
+    numbers = clusters[: len(files)]
+    numbers[np.isin(numbers, clusters[len(files) :])] = LEFT_OUT
+    return numbers
+
+
+def _near(looks: Sequence[Look]) -> list[list[int]]:
+    """Places of marks that look the same, in groups; marks too plain to tell are left out."""
+    sure = np.flatnonzero([look.sure >= SURE_BITS for look in looks])
+    if not len(sure):
+        return []
+    coarse = np.array([looks[place].coarse for place in sure.tolist()], np.uint64)
+    fine = np.array([looks[place].fine for place in sure.tolist()], np.uint64)
+    labels = group_near(coarse, fine, NEAR_DISTANCE, FINE_DISTANCE)
+    order = np.argsort(labels, kind="stable")
+    pieces = np.split(sure[order], np.flatnonzero(np.diff(labels[order])) + 1)
+    return [piece.tolist() for piece in pieces if len(piece) > 1]

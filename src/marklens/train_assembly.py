@@ -16,12 +16,13 @@ from marklens.core.resources import StopFlag
 from marklens.core.types import Mark
 from marklens.datasets.grouping import groups_of, read_groups
 from marklens.datasets.icons.brand_split import SPLITS, Split
-from marklens.datasets.icons.selecting import select_split
+from marklens.datasets.icons.selecting import held_out, select_split
 from marklens.datasets.opening import open_dataset
 from marklens.evaluation.protocols import read_groups as read_queries
 from marklens.indexing.folder import IndexFolder
 from marklens.indexing.preparing import InProcessPreparer, PoolPreparer
-from marklens.preprocessing.pipeline import ViewOptions
+from marklens.preprocessing.pipeline import ViewMaker, ViewOptions
+from marklens.preprocessing.text_detector import NoDetector
 from marklens.retrieval.catalog import Catalog
 from marklens.settings import Settings, TrainSettings
 from marklens.training.backbones import create_backbone
@@ -32,6 +33,7 @@ from marklens.training.distributed import Mesh, join_mesh, leave_mesh
 from marklens.training.lockups.fonts import find_fonts
 from marklens.training.memory import keep_freed_memory
 from marklens.training.moco import LearnerOptions, PairLearner
+from marklens.training.pairs.groups import looks_of
 from marklens.training.pairs.masked_preparer import MaskedPreparer, Masks, catalog_masks
 from marklens.training.pairs.packed_views import TABLES, PackedViews
 from marklens.training.pairs.packing import Preparer, pack_views
@@ -85,8 +87,8 @@ def train(request: TrainRequest, settings: Settings, progress: Progress, stop: S
     mesh = join_mesh(device)
     source = None
     try:
-        views, held_out = _views(request, settings, progress, stop, mesh)
-        gallery = make_gallery(*held_out, settings.train.gallery) if held_out else None
+        views, measured = _views(request, settings, progress, stop, mesh)
+        gallery = make_gallery(*measured, settings.train.gallery) if measured else None
         wanted = settings.train.model_copy(update={"size": views.size})
         folder = RunFolder(request.out, wanted.keep)
         if mesh.leads:
@@ -108,8 +110,8 @@ def _views(
     request: TrainRequest, settings: Settings, progress: Progress, stop: StopFlag, mesh: Mesh
 ) -> tuple[PackedViews, tuple[PackedViews, Any] | None]:
     """The views to learn from, and those to search with the groups to find."""
-    held_out = read_groups(request.validate) if request.validate else {}
-    never = {file for files in held_out.values() for file in files}
+    asked = read_groups(request.validate) if request.validate else {}
+    never = {file for files in asked.values() for file in files}
     packer = _Packer(request, settings, progress, stop, mesh)
     views = packer.pack(request.dataset, request.out / "views", "train", never)
     if set(views.files) & never:
@@ -140,14 +142,17 @@ class _Packer:
         return PackedViews.open(out)
 
     def _make(self, dataset: Path, out: Path, split: Split, never: set[str]) -> None:
-        marks: Sequence[Mark] = [
-            mark for mark in open_dataset(dataset).marks(lambda fault: None) if mark.file not in never
-        ]
+        everything = list(open_dataset(dataset).marks(lambda fault: None))
+        kept: Sequence[Mark] = [mark for mark in everything if mark.file not in never]
+        apart = [mark for mark in everything if mark.file in never]
         if all((dataset / f"groups_{name}.json").is_file() for name in SPLITS):
-            marks = select_split(dataset, marks, split)
+            kept = select_split(dataset, kept, split)
+            apart = held_out(dataset, everything, split) if split == "train" else []
         groups = read_groups(self.request.groups) if self.request.groups else groups_of(dataset)
         options = replace(assembly.view_options(self.settings), size=self.settings.train.size, read=False)
-        pack_views(out, marks, groups.items(), options, self._preparer(options), self.progress, self.stop)
+        plain = ViewMaker(replace(options, figurative=False, inner=False), NoDetector())
+        preparer, looks = self._preparer(options), looks_of(apart, plain)
+        pack_views(out, kept, groups.items(), options, preparer, self.progress, self.stop, looks)
 
     def _checked(self, views: PackedViews, root: Path) -> PackedViews:
         wanted = self.settings.train

@@ -102,7 +102,7 @@ class Copier:
     def __init__(self, options: ViewOptions, copying: Copying, bank: WordBank) -> None:
         self._copying = copying
         self._trimmed = options.trim and options.polarity and not options.margin
-        self._maker = ViewMaker(replace(options, figurative=False, read=False), NoDetector())
+        self._maker = ViewMaker(replace(options, figurative=False, inner=False, read=False), NoDetector())
         self._families: dict[str, Family] = {
             "recolour": recolour, "one_ink": one_ink, "invert": invert, "outline": outline, "crop": crop,
             "frame": frame, "words": partial(add_words, bank=bank), "flip": flip, "stretch": stretch,

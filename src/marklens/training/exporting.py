@@ -151,7 +151,7 @@ def to_half(path: Path) -> None:
 
     model = onnx.load(str(path))
     convolutions = [place for place, node in enumerate(model.graph.node) if node.op_type == "Conv"]
-    end = convolutions[FLOAT_FIRST] if len(convolutions) > 2 * FLOAT_FIRST else 0
+    end = convolutions[FLOAT_FIRST] if len(convolutions) > 4 * FLOAT_FIRST else 0
     kept = [node.name for node in model.graph.node][:end]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # tells of every weight too small for float16

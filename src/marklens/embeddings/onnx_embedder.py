@@ -13,7 +13,7 @@ from marklens.core.artifacts import sha256
 from marklens.core.errors import ModelError
 from marklens.core.types import PATCH_GRID, Pixels, Vectors
 
-DEFAULT_WEIGHTS = "lite0-imagenet.onnx"
+DEFAULT_WEIGHTS = "lite0-marks.onnx"
 PROVIDERS = ("CUDAExecutionProvider", "CoreMLExecutionProvider", "CPUExecutionProvider")
 """In order of preference; those that the installed ONNX Runtime has are used."""
 CPU_BATCHES = (1, 4, 8, 16)

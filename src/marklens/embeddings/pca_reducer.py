@@ -13,7 +13,7 @@ from marklens.core.artifacts import load_arrays, save_arrays
 from marklens.core.errors import ArtifactError
 from marklens.core.types import Vectors
 
-BUNDLED_PCA = "lite0-imagenet.pca.safetensors"
+BUNDLED_PCA = "lite0-marks.pca.safetensors"
 MIN_VARIANCE_SHARE = 1e-9
 """Of the vectors' mean squared length; below lies the rounding of float32, which whitening would blow up."""
 

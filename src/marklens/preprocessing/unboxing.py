@@ -1,8 +1,8 @@
 """The symbol in a box: what stands inside a frame or on a filled shape, dark on white.
 
 App tiles, badges, stamps and framed monograms put a symbol into a box, and the network then compares boxes.
-Among 4,000 logos every fourth has one; a view of the inside raised mAP@100 of validation brands from 0.298
-to 0.355 (docs/benchmarks.md, unboxing). Constants were chosen by looking at what they let through.
+Among 4,000 logos every fourth has one; a view of the inside raised mAP@100 of validation brands from 0.344
+to 0.415 (docs/benchmarks.md, further views). Constants were chosen by looking at what they let through.
 """
 
 from typing import Any

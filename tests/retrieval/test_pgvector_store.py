@@ -5,11 +5,11 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import psycopg
 import pytest
 from tests.postgres_server import Running
 from tests.retrieval.test_vector_stores import clustered, recall
@@ -23,6 +23,7 @@ from marklens.retrieval.pgvector_store import PgVectorStore
 from marklens.retrieval.postgres import Server
 from marklens.retrieval.vector_store import ExactStore, check_store, open_store
 
+psycopg = pytest.importorskip("psycopg", reason="the extra 'postgres' is not installed")
 pytestmark = pytest.mark.postgres
 DIMS = 64
 COUNT = 4000
@@ -124,6 +125,25 @@ def test_reads_come_back_after_a_restart(postgres: Running, store: PgVectorStore
     starting.start()
     np.testing.assert_array_equal(store.search(asked, 10)[1], before)
     starting.join()
+
+
+def test_searches_of_many_threads_outlive_a_restart(postgres: Running, store: PgVectorStore) -> None:
+    asked = clustered(1, DIMS, seed=5)
+    expected = store.search(asked, 10)[1].tolist()
+    until = time.monotonic() + 4
+
+    def ask(_: int) -> int:
+        count = 0
+        while time.monotonic() < until:
+            assert store.search(asked, 10)[1].tolist() == expected
+            count += 1
+        return count
+
+    with ThreadPoolExecutor(8) as threads:
+        counts = threads.map(ask, range(8))
+        time.sleep(0.5)
+        postgres.restart()
+        assert all(count > 1 for count in counts)
 
 
 def test_a_server_that_stays_away_is_named_in_one_line(postgres: Running, store: PgVectorStore) -> None:

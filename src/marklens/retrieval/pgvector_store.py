@@ -1,8 +1,8 @@
 """Approximate search in PostgreSQL by pgvector: half-precision vectors in an HNSW graph, exact where it pays.
 
 A table is written in one transaction with its graph, and then named by a small file in the index folder. The
-renaming of that file is the moment of the change: a killed load leaves the old table and the old file. Vectors
-that are added to a finished table come in one transaction too; stores opened before do not see them.
+renaming of that file is the moment of the change: a killed load leaves the old table and the old file.
+Vectors that are added to a finished table come in one transaction too; stores opened before do not see them.
 """
 
 import json

@@ -4,7 +4,7 @@ import subprocess
 import tempfile
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,10 +62,13 @@ def running() -> Iterator[Running]:
     pgserver = _pgserver()
     with tempfile.TemporaryDirectory(prefix="marklens-pg", ignore_cleanup_errors=True) as folder:
         started = pgserver.get_server(Path(folder) / "data")
+        url = f"postgresql://postgres@/postgres?host={started.pgdata}"
+        server = Running(Server(url, patience=20.0), started.pgdata, started.bin_path, started.system_user)
         try:
-            url = f"postgresql://postgres@/postgres?host={started.pgdata}"
-            yield Running(Server(url, patience=20.0), started.pgdata, started.bin_path, started.system_user)
+            yield server
         finally:
+            with suppress(subprocess.CalledProcessError):  # a test may have left it stopped
+                server.kill()
             started.cleanup()
 
 

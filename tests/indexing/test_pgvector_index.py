@@ -154,6 +154,12 @@ def test_a_killed_compact_loses_nothing(
         assert found(own, marks / "mark0007.png", settings)[0] == "mark0007"
     compact(assembly.index_folder(own, settings), 1, Silent())
     assert passed(own, settings)
+    folder = assembly.index_folder(own, settings)
+    assert folder.server is not None
+    pointer = json.loads(folder.vectors.read_text())
+    with folder.server.connect() as connection:
+        kept = connection.execute("SELECT name FROM marklens.tables WHERE owner = %s", (pointer["owner"],))
+        assert kept.fetchall() == [(pointer["name"],)], "nothing that was killed is left"
 
 
 def test_the_commands(

@@ -60,6 +60,13 @@ def tables(server: Server) -> set[str]:
     return {row[0] for row in rows if row[0].startswith("vectors_")}
 
 
+def stored(store: PgVectorStore) -> int:
+    """How many rows everybody sees."""
+    with store._server.connect() as connection:
+        row = connection.execute(f"SELECT count(*) FROM marklens.{store.table.name}").fetchone()
+    return row[0]
+
+
 def plan(store: PgVectorStore, asked: pgvector_store.Asked) -> str:
     statement, parameters, settings = asked
     with store._server.connect() as connection:
@@ -224,7 +231,7 @@ def test_a_reader_does_not_see_what_is_added_later(postgres: Running, tmp_path: 
     writer = open_store(path, writable=True, server=postgres.server)
     vectors, _ = vectors_and_ids(310)
     writer.add(np.arange(300, 310) << VIEW_BITS, vectors[300:])
-    assert len(open_store(path, server=postgres.server)) == 300  # nobody sees it before it is saved
+    assert stored(reader) == len(open_store(path, server=postgres.server)) == 300  # until it is saved
     assert writer.search(vectors[305:306], 1)[1].tolist() == [[305 << VIEW_BITS]]
     writer.save(path)
     for exact in (True, False):
@@ -234,6 +241,12 @@ def test_a_reader_does_not_see_what_is_added_later(postgres: Running, tmp_path: 
         reader.vectors(np.array([305 << VIEW_BITS]))
     again = open_store(path, server=postgres.server)
     assert again.search(vectors[305:306], 1)[1].tolist() == [[305 << VIEW_BITS]]
+    writer.add(np.array([400 << VIEW_BITS]), vectors[:1])
+    assert stored(reader) == 310
+    with pytest.raises(ValueError, match="already"):
+        writer.add(np.array([400 << VIEW_BITS]), vectors[:1])
+    writer.save(path)
+    assert stored(reader) == len(open_store(path, server=postgres.server)) == 311
 
 
 def test_a_table_that_is_not_what_the_file_says(postgres: Running, tmp_path: Path) -> None:

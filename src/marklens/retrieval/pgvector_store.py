@@ -146,6 +146,7 @@ class PgVectorStore:
             with server.reporting():
                 require_schema(connection)
                 _require_table(connection, table, path)
+                connection.commit()
         except BaseException:
             connection.close()
             raise
@@ -276,6 +277,8 @@ class PgVectorStore:
         from psycopg.errors import UniqueViolation
 
         statement = sql.SQL("COPY {} (id, vector) FROM STDIN (FORMAT binary)").format(self._name)
+        # opens the transaction that `save` commits; without it the next block would commit
+        writer.execute(sql.SQL("LOCK TABLE {} IN EXCLUSIVE MODE").format(self._name))
         try:
             with writer.transaction(), writer.cursor().copy(statement) as copy:
                 copy.write(HEADER)

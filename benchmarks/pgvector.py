@@ -26,7 +26,8 @@ from marklens.core.ports import VectorStore
 from marklens.core.types import VIEW_BITS, Bools, Ids, Vectors
 from marklens.indexing.folder import IndexFolder
 from marklens.retrieval.faiss_store import FaissStore
-from marklens.retrieval.pgvector_store import Asked, PgVectorStore
+from marklens.retrieval.pgvector_queries import Asked, exact_search, graph_search
+from marklens.retrieval.pgvector_store import PgVectorStore
 from marklens.retrieval.postgres import Server
 from marklens.retrieval.vector_store import open_store
 
@@ -98,9 +99,9 @@ def each_way(store: PgVectorStore, given: Given) -> Iterator[dict[str, Any]]:
             exact = answers(given, np.asarray(passing))
             for k in (100, 1000):
                 asked = {
-                    "graph": store._graph_search(k, passing, share),
-                    "bitmap": store._exact_search(k, passing, listed=False),
-                    "list": store._exact_search(k, passing, listed=True),
+                    "graph": graph_search(store.table, k, passing, share, store.ef_search),
+                    "bitmap": exact_search(store.table, k, passing, listed=False),
+                    "list": exact_search(store.table, k, passing, listed=True),
                 }
                 for way, statement in asked.items():
                     done = timed(store, given.asked, k, statement, exact)

@@ -124,7 +124,7 @@ def test_a_killed_addition_shows_and_is_mended(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("marklens.retrieval.pgvector_store.write_text", killed)
+        patch.setattr("marklens.retrieval.pgvector_store.write_pointer", killed)
         with pytest.raises(KeyboardInterrupt):
             assembly.add(own, new, settings, Silent(), StopFlag())
     with pytest.raises(ArtifactError, match="compact"):
@@ -145,7 +145,7 @@ def test_a_killed_compact_loses_nothing(
     def killed(*_: object) -> None:
         raise KeyboardInterrupt
 
-    for step in ("write_text", "PgVectorStore._finish", "PgVectorStore.add"):
+    for step in ("write_pointer", "register", "PgVectorStore.add"):
         with monkeypatch.context() as patch:
             patch.setattr(f"marklens.retrieval.pgvector_store.{step}", killed)
             with pytest.raises(KeyboardInterrupt):

@@ -18,8 +18,10 @@ from marklens.core.errors import ArtifactError, DatabaseError, MissingExtraError
 from marklens.core.types import VIEW_BITS, Ids, Vectors
 from marklens.retrieval import pgvector_store, postgres_schema
 from marklens.retrieval.faiss_store import FaissStore
+from marklens.retrieval.pgvector_queries import Asked, exact_search, graph_search
 from marklens.retrieval.pgvector_rows import HEADER, TRAILER, decode, encode
 from marklens.retrieval.pgvector_store import PgVectorStore
+from marklens.retrieval.pgvector_table import configure
 from marklens.retrieval.postgres import Server
 from marklens.retrieval.vector_store import ExactStore, check_store, open_store
 
@@ -67,13 +69,12 @@ def stored(store: PgVectorStore) -> int:
     return row[0]
 
 
-def plan(store: PgVectorStore, asked: pgvector_store.Asked) -> str:
-    statement, parameters, settings = asked
+def plan(store: PgVectorStore, asked: Asked) -> str:
     with store._server.connect() as connection:
-        pgvector_store._configure(connection, settings)
-        query = {**parameters, "query": clustered(1, DIMS)[0].tolist()}
+        configure(connection, asked.settings)
+        query = {**asked.parameters, "query": clustered(1, DIMS)[0].tolist()}
         text = psycopg.ClientCursor(connection).mogrify(
-            statement.as_string(connection).replace(")b", ")s"), query
+            asked.statement.as_string(connection).replace(")b", ")s"), query
         )
         return "\n".join(row[0] for row in connection.execute("EXPLAIN " + text).fetchall())
 
@@ -94,11 +95,11 @@ def test_the_graph_agrees_with_faiss(eager: PgVectorStore, k: int, share: float 
 
 def test_the_graph_is_asked_and_left_out_as_wanted(store: PgVectorStore) -> None:
     some = np.random.default_rng(1).random(COUNT) < 0.6
-    assert "vector_idx" in plan(store, store._graph_search(100, None, 1.0))
-    assert "vector_idx" in plan(store, store._graph_search(1500, some, 0.6))
-    assert "vector_idx" not in plan(store, store._exact_search(100, None, listed=False))
-    assert "vector_idx" not in plan(store, store._exact_search(100, some, listed=False))
-    assert "mark_idx" in plan(store, store._exact_search(100, np.arange(COUNT) < 20, listed=True))
+    assert "vector_idx" in plan(store, graph_search(store.table, 100, None, 1.0, 400))
+    assert "vector_idx" in plan(store, graph_search(store.table, 1500, some, 0.6, 400))
+    assert "vector_idx" not in plan(store, exact_search(store.table, 100, None, listed=False))
+    assert "vector_idx" not in plan(store, exact_search(store.table, 100, some, listed=False))
+    assert "mark_idx" in plan(store, exact_search(store.table, 100, np.arange(COUNT) < 20, listed=True))
 
 
 def test_many_queries_are_answered_alike(store: PgVectorStore) -> None:
@@ -191,6 +192,7 @@ LOADER = """
 import sys
 from pathlib import Path
 from marklens.retrieval.pgvector_store import PgVectorStore
+from marklens.retrieval.pgvector_table import configure
 from marklens.retrieval.postgres import Server
 from tests.retrieval.test_pgvector_store import vectors_and_ids
 store = PgVectorStore.create(Server(sys.argv[1]), 64)

@@ -1,10 +1,11 @@
 """Marks drawn and indexed once a session."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import hypothesis
 import pytest
+from tests.postgres_server import Running, running
 from tests.small_index import build, draw_marks
 
 # examples differ in how long they take, and machines too: no test asserts wall time
@@ -24,6 +25,13 @@ def index(marks: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("index")
     build(folder, marks)
     return folder
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Running]:
+    """A real server with pgvector."""
+    with running() as server:
+        yield server
 
 
 @pytest.fixture

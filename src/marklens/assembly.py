@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from marklens.core.errors import ArtifactError, IndexMismatchError, UsageError
+from marklens.core.errors import ArtifactError, DatabaseError, IndexMismatchError, UsageError
 from marklens.core.ports import Dataset, LocalStore, Progress
 from marklens.core.resources import StopFlag
 from marklens.embeddings.onnx_embedder import OnnxEmbedder, bundled_weights
@@ -42,6 +42,7 @@ from marklens.reranking.reranker import Reranker
 from marklens.reranking.scoring import Calibration, Weights
 from marklens.retrieval.catalog import Catalog
 from marklens.retrieval.patch_store import PatchStore
+from marklens.retrieval.postgres import Server
 from marklens.retrieval.vector_store import open_store
 from marklens.settings import PatchSettings, Settings
 from marklens.text.matcher import TextMatcher
@@ -49,6 +50,15 @@ from marklens.text.text_index import TextIndex
 
 EXTRACTED_BYTES = 256 << 20
 """For the patches of marks whose pictures were looked at because the index keeps none: 30,000 marks."""
+
+
+def index_folder(root: Path, settings: Settings) -> IndexFolder:
+    """The files of an index, and the server that can hold its vectors."""
+    postgres, server = settings.postgres, None
+    if postgres.url is not None:
+        url = postgres.url.get_secret_value()
+        server = Server(url, postgres.connections, postgres.patience, postgres.build_memory)
+    return IndexFolder(root, server)
 
 
 def view_options(settings: Settings) -> ViewOptions:
@@ -125,7 +135,13 @@ def find_scoring(settings: Settings, embedder: OnnxEmbedder) -> Profile | None:
 
 
 def build(
-    root: Path, dataset: Dataset, settings: Settings, limit: int | None, progress: Progress, stop: StopFlag
+    root: Path,
+    dataset: Dataset,
+    settings: Settings,
+    limit: int | None,
+    progress: Progress,
+    stop: StopFlag,
+    store: str | None = None,
 ) -> BuildReport:
     """Build or finish the index of a dataset, see `indexing.builder`."""
     embedder = make_embedder(settings)
@@ -134,15 +150,17 @@ def build(
         raise UsageError(f"views.size is {options.size}, the network takes {embedder.size}: set the same")
     patches = make_patch_reducer(settings, embedder, settings.patches.dims)
     views = ViewDescriber(embedder, patches, color_histograms)
-    describer = Describer(IndexFolder(root), partial(_runner, settings, options, views), progress, stop)
+    describer = Describer(
+        index_folder(root, settings), partial(_runner, settings, options, views), progress, stop
+    )
     recipe = make_recipe(settings, embedder, patches)
-    build_options = BuildOptions(settings.build.chunk, limit, settings.build.graph_threads)
+    build_options = BuildOptions(settings.build.chunk, limit, settings.build.graph_threads, store)
     return build_index(describer, dataset, recipe, build_options)
 
 
 def add(root: Path, dataset: Dataset, settings: Settings, progress: Progress, stop: StopFlag) -> BuildReport:
     """Add marks to an index, made as its other marks were, see `indexing.maintenance`."""
-    folder = IndexFolder(root)
+    folder = index_folder(root, settings)
     manifest, embedder, patches = _recall(folder, settings)
     options = _remembered_options(manifest)
     views = ViewDescriber(embedder, patches, color_histograms)
@@ -152,7 +170,7 @@ def add(root: Path, dataset: Dataset, settings: Settings, progress: Progress, st
 
 def check(root: Path, settings: Settings, sample: int, progress: Progress) -> Sequence[Check]:
     """Verify an index, see `indexing.verifying`."""
-    folder = IndexFolder(root)
+    folder = index_folder(root, settings)
     manifest, embedder, _ = _recall(folder, settings)
     return verify(folder, make_view_maker(_remembered_options(manifest)), embedder, sample, progress)
 
@@ -166,17 +184,21 @@ def open_engine(root: Path, settings: Settings) -> Engine:
         IndexMismatchError: it was made with another network or preprocessing than this Marklens and these
             settings bring.
     """
-    folder = IndexFolder(root)
+    folder = index_folder(root, settings)
     manifest, embedder, patches = _recall(folder, settings)
     catalog = Catalog.open(folder.catalog)
     try:
-        store, reducer, held = open_store(folder.vectors), PcaReducer.load(folder.pca), catalog.counts()
+        store = open_store(folder.vectors, server=folder.server)
+        reducer, held = PcaReducer.load(folder.pca), catalog.counts()
         require_counts(folder, manifest, held.marks + held.removed, len(store))
         kept = PatchStore(folder.patches) if patches and settings.search.rerank else None
         if kept is not None:
             require_counts(folder, manifest, held.marks + held.removed, len(kept))
         if Manifest.load(folder) != manifest:
             raise ArtifactError(f"the files of {root} may be of two states")
+    except (DatabaseError, UsageError):
+        catalog.close()
+        raise
     except ArtifactError as error:
         catalog.close()
         if is_locked(folder) or Manifest.load(folder) != manifest:

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -151,6 +151,17 @@ class TrainSettings(_Section):
         return self
 
 
+class PostgresSettings(_Section):
+    """The server that holds the vectors of indexes built with `--store pgvector`."""
+
+    url: SecretStr | None = Field(
+        None, description="postgresql://user:password@host:5432/database; an index never remembers it"
+    )
+    connections: int = Field(4, ge=1, description="searches that may run at once in one process")
+    patience: float = Field(10.0, gt=0, description="seconds that a search waits for a server that restarts")
+    build_memory: int = Field(1024, ge=1, description="megabytes the server may take to build a graph")
+
+
 class Settings(BaseSettings):
     """All settings; unknown keys are refused."""
 
@@ -166,6 +177,7 @@ class Settings(BaseSettings):
     search: SearchSettings = SearchSettings()
     scoring: ScoringSettings = ScoringSettings()
     train: TrainSettings = Field(default_factory=TrainSettings)
+    postgres: PostgresSettings = PostgresSettings()
 
     @classmethod
     def settings_customise_sources(

@@ -26,7 +26,9 @@ def build(
         int | None, typer.Option(min=0, help="Processes that prepare pictures.", show_default="every core")
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Take only the first marks.")] = None,
-    store: Annotated[str, typer.Option(help="Where vectors live: faiss.")] = "faiss",
+    store: Annotated[
+        str | None, typer.Option(help="Where vectors live: faiss, pgvector.", show_default="faiss")
+    ] = None,
     on: Annotated[str, typer.Option(help="Where the work runs: local.")] = "local",
     as_json: JsonOption = False,
 ) -> None:
@@ -35,6 +37,9 @@ def build(
     Every picture that cannot be used is named in errors.jsonl with its reason and costs nothing else. Ctrl-C
     stops after the pictures in hand. An index that is up to date is left as it is.
 
+    With --store pgvector the vectors go to the PostgreSQL server of the setting postgres.url. An index keeps
+    its store until another one is named.
+
     Example: marklens index build my-logos --index my-index
     """
     from marklens.assembly import build as run
@@ -42,11 +47,11 @@ def build(
     from marklens.datasets.opening import open_dataset
     from marklens.settings import load_settings
 
-    _only("store", store, "faiss")
+    _only("store", store or "faiss", "faiss", "pgvector")
     _only("on", on, "local")
     settings = load_settings(build={"workers": workers})
     with shown_progress() as progress, graceful_stop() as stop:
-        report = run(index, open_dataset(dataset), settings, limit, progress, stop)
+        report = run(index, open_dataset(dataset), settings, limit, progress, stop, store)
     _tell(report, index, as_json)
 
 
@@ -84,10 +89,11 @@ def remove(
 
     Example: marklens index remove 018f2a 018f2b --index my-index
     """
-    from marklens.indexing.folder import IndexFolder
+    from marklens.assembly import index_folder
     from marklens.indexing.maintenance import remove_marks
+    from marklens.settings import load_settings
 
-    removed, unknown = remove_marks(IndexFolder(index), ids)
+    removed, unknown = remove_marks(index_folder(index, load_settings()), ids)
     if unknown and not removed:
         raise UsageError(f"no mark was removed: the index does not know {', '.join(unknown[:5])}")
     if as_json:
@@ -104,12 +110,13 @@ def compact(index: IndexOption, as_json: JsonOption = False) -> None:
 
     Vectors and catalog are made anew from the chunks of the build; no picture is read.
     """
-    from marklens.indexing.folder import IndexFolder
+    from marklens.assembly import index_folder
     from marklens.indexing.maintenance import compact as run
     from marklens.settings import load_settings
 
+    settings = load_settings()
     with shown_progress() as progress:
-        manifest = run(IndexFolder(index), load_settings().build.graph_threads, progress)
+        manifest = run(index_folder(index, settings), settings.build.graph_threads, progress)
     if as_json:
         print_json(dict(manifest.counts))
     else:
@@ -165,9 +172,9 @@ def verify(
         raise typer.Exit(1)
 
 
-def _only(option: str, value: str, known: str) -> None:
-    if value != known:
-        raise UsageError(f"--{option} {value} is not in this version: choose {known}")
+def _only(option: str, value: str, *known: str) -> None:
+    if value not in known:
+        raise UsageError(f"--{option} {value} is not in this version: choose {' or '.join(known)}")
 
 
 def _tell(report: "BuildReport", index: Path, as_json: bool) -> None:
@@ -213,6 +220,7 @@ def _info_table(manifest: "Manifest", index: Path, size: int) -> "Table":
     rows = {
         **{name: f"{count:,}" for name, count in manifest.counts.items()},
         "size": f"{size / 1e6:,.1f} MB, {size / max(1, manifest.counts['marks']):,.0f} bytes a mark",
+        "vectors": "in PostgreSQL, beside that size" if manifest.store == "pgvector" else "in the folder",
         "dataset": manifest.dataset["root"],
         "made": f"{manifest.made['at']} by Marklens {manifest.made['version']}",
         "model": f"{recipe.model['file']} ({recipe.model['hash']})",

@@ -9,6 +9,7 @@ MarklensError                exit status 1: the work failed
 │   └── IndexMismatchError   the index was made with another preprocessing, model or PCA
 ├── ModelError               a network cannot be loaded, run or verified
 ├── DiskSpaceError           too little room for the work ahead
+├── DatabaseError            a database does not answer, or refuses
 └── Interrupted              stopped by SIGINT or SIGTERM; says how to resume
 """
 
@@ -72,6 +73,10 @@ class ModelError(MarklensError):
 
 class DiskSpaceError(MarklensError):
     """Too little room on the disk for the work ahead."""
+
+
+class DatabaseError(MarklensError):
+    """A database does not answer, refuses, or lacks what Marklens needs."""
 
 
 class Interrupted(MarklensError):

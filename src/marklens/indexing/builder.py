@@ -19,6 +19,7 @@ from marklens.core.types import Fault
 from marklens.indexing.derive import derive, write_errors
 from marklens.indexing.describing import Describer
 from marklens.indexing.folder import (
+    STORES,
     FolderLock,
     IndexFolder,
     Manifest,
@@ -28,6 +29,7 @@ from marklens.indexing.folder import (
     require_same,
 )
 from marklens.retrieval.catalog import Catalog
+from marklens.retrieval.vector_store import check_store
 
 BYTES_A_MARK = 16_000
 """Disk a mark takes, generously: chunks 7 kB, vectors and graph 4 kB, patches 4 kB, catalog under 1 kB."""
@@ -41,11 +43,13 @@ class BuildOptions:
         chunk: marks written at a time.
         limit: take only the first marks of the dataset.
         threads: for the graph; 1 makes it the same every time, 0 takes every core.
+        store: where the vectors shall be, one of `folder.STORES`; None leaves them where they are.
     """
 
     chunk: int = 256
     limit: int | None = None
     threads: int = 0
+    store: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +72,17 @@ class BuildReport:
 def build_index(describer: Describer, dataset: Dataset, recipe: Recipe, options: BuildOptions) -> BuildReport:
     """Build the index of a dataset in the describer's folder, resuming what is there.
 
-    An index that was made of the same marks and pictures is left as it is; another reduction makes only the
-    last stages again.
+    An index that was made of the same marks and pictures is left as it is; another reduction or another
+    vector store makes only the last stages again.
 
     Raises:
         Interrupted: a signal came; the finished chunks are kept.
         IndexMismatchError: the folder holds an index with another preprocessing or model.
-        UsageError: the dataset has no marks, the folder holds the index of another dataset or one that marks
-            were added to, or another process is changing it.
+        UsageError: the dataset has no marks, there is no server for the vectors, the folder holds the index
+            of another dataset or one that marks were added to, or another process is changing it.
         ArtifactError: not one picture could be used.
         DiskSpaceError: there is too little room.
+        DatabaseError: the vectors shall go to PostgreSQL, and it does not answer or refuses.
     """
     started, folder = perf_counter(), describer.folder
     if folder.root.exists() and not folder.root.is_dir():
@@ -86,6 +91,8 @@ def build_index(describer: Describer, dataset: Dataset, recipe: Recipe, options:
     with FolderLock(folder):
         scope = {"root": _identity(dataset), "limit": options.limit}
         before = _existing(folder, recipe, scope)
+        kind = options.store or (before.store if before else STORES[0])
+        check_store(kind, server=folder.server)
         expected = min(dataset.count(), options.limit or dataset.count())
         if before is None:
             if folder.chunks_from(0):
@@ -93,7 +100,7 @@ def build_index(describer: Describer, dataset: Dataset, recipe: Recipe, options:
                     f"{folder.root / 'chunks'} holds files of something else, or of an index whose "
                     "manifest.json is gone: delete them or build into another folder"
                 )
-            before = Manifest(recipe, scope)
+            before = Manifest(recipe, scope, kind)
 
         def before_change() -> None:
             require_disk_space(folder.root, expected * BYTES_A_MARK, f"an index of {expected:,} marks")
@@ -107,16 +114,17 @@ def build_index(describer: Describer, dataset: Dataset, recipe: Recipe, options:
         if not done.sources:
             raise UsageError(f"{dataset.root} holds no marks: give a folder of pictures or an L3D dataset")
         source = digest([*done.sources, repr(sorted(recipe.pca.items()))])
-        untouched = before.complete and not before.rebuilding and not done.changed
+        untouched = before.complete and not before.rebuilding and not done.changed and before.store == kind
         if untouched and before.source == source and _intact(folder):
             return BuildReport(before, done.marks, perf_counter() - started, changed=False)
-        replace(before, complete=False, rebuilding=False).save(folder)
+        replace(before, complete=False, rebuilding=False, store=kind).save(folder)
         _drop_chunks(folder, len(done.sources))
         written = write_errors(folder, len(done.sources), faults)
-        derived = derive(folder, len(done.sources), recipe, None, options.threads, describer.progress)
+        derived = derive(folder, len(done.sources), recipe, None, options.threads, describer.progress, kind)
         manifest = Manifest(
             recipe=recipe,
             dataset=scope,
+            store=kind,
             complete=True,
             source=source,
             chunks=len(done.sources),

@@ -15,12 +15,12 @@ from marklens.core.ports import Progress
 from marklens.core.types import Fault, Ids, Vectors
 from marklens.embeddings.pca_reducer import PcaReducer, bundled_reducer, fit_pca
 from marklens.indexing.chunks import Chunk, load_chunk
-from marklens.indexing.folder import IndexFolder, Recipe
+from marklens.indexing.folder import STORES, IndexFolder, Recipe
 from marklens.reranking.color import COLORS
 from marklens.retrieval.catalog import Catalog, Entry
 from marklens.retrieval.patch_store import Part, write_patch_store
 from marklens.retrieval.rarity import Rarity, measure_rarity
-from marklens.retrieval.vector_store import create_store
+from marklens.retrieval.vector_store import create_store, discard_store
 from marklens.text.extractor import mark_text
 from marklens.text.index_builder import TextIndexBuilder
 
@@ -47,6 +47,7 @@ def derive(
     reducer: PcaReducer | None,
     threads: int,
     progress: Progress,
+    kind: str = "faiss",
 ) -> Derived:
     """Make everything that a search reads from the first `chunks` chunks.
 
@@ -57,6 +58,7 @@ def derive(
         reducer: an already fitted reduction to keep, or None to choose one.
         threads: for the graph; 1 makes it the same every time, 0 takes every core.
         progress: hears how far it is.
+        kind: where the vectors shall be, one of `folder.STORES`.
 
     Raises:
         ArtifactError: no chunk holds a usable mark, or one is damaged.
@@ -70,12 +72,15 @@ def derive(
     started, marks = perf_counter(), 0
     ids: list[Ids] = []
     progress.start("graph", chunks)
-    store = create_store("faiss", reducer.dims, threads=threads)
+    store = create_store(kind, reducer.dims, threads=threads, server=folder.server)
     for chunk in _load(paths, progress):
         ids.append(chunk.view_ids(marks))
         store.add(ids[-1], reduce_chunk(chunk, reducer))
         marks += len(chunk.marks)
-    store.save(folder.vectors)
+    store.save(folder.vectors_of(kind))
+    for other in STORES:
+        if other != kind:
+            discard_store(folder.vectors_of(other), server=folder.server)
     all_ids = np.concatenate(ids)
     rarity = measure_rarity(store, all_ids) if len(all_ids) >= int(recipe.pca["own_from"]) else ()
     seconds["graph"] = perf_counter() - started

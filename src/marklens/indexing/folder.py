@@ -8,16 +8,25 @@ from typing import Any
 
 from marklens.core.artifacts import read_json, sha256, write_json
 from marklens.core.errors import ArtifactError, IndexMismatchError, UsageError
+from marklens.retrieval.postgres import Server
 
 FORMAT = 1
 """Raise it whenever an older Marklens could not read the folder."""
+STORES = ("faiss", "pgvector")
+"""Where the vectors of an index can be: in its folder, or in PostgreSQL."""
 
 
 @dataclass(frozen=True, slots=True)
 class IndexFolder:
-    """The names of the files of an index."""
+    """The names of the files of an index.
+
+    Attributes:
+        root: the folder.
+        server: where PostgreSQL is; None if nobody said so, which is enough for vectors in the folder.
+    """
 
     root: Path
+    server: Server | None = field(default=None, repr=False, compare=False)
 
     @property
     def manifest(self) -> Path:
@@ -26,8 +35,13 @@ class IndexFolder:
 
     @property
     def vectors(self) -> Path:
-        """The FAISS index."""
-        return self.root / "vectors.faiss"
+        """The vector store, or the file that says in which table it is."""
+        table = self.vectors_of("pgvector")
+        return table if table.is_file() else self.vectors_of("faiss")
+
+    def vectors_of(self, store: str) -> Path:
+        """The file of a kind of vector store."""
+        return self.root / f"vectors.{store}"
 
     @property
     def pca(self) -> Path:
@@ -79,7 +93,8 @@ class IndexFolder:
 
     def temporary(self) -> list[Path]:
         """What `write_atomic` has under way, or left behind where it was killed."""
-        names = [path.name for path in (self.manifest, self.errors, *self.derived)]
+        vectors = [self.vectors_of(store) for store in STORES]
+        names = {path.name for path in (self.manifest, self.errors, *self.derived, *vectors)}
         patterns = [f".{name}.*.tmp" for name in names] + [
             "chunks/.*.safetensors.*.tmp",
             "local/.*.safetensors.*.tmp",
@@ -121,6 +136,7 @@ class Manifest:
     Attributes:
         recipe: how the vectors came about.
         dataset: root and limit of the dataset it was built from.
+        store: where its vectors are, one of `STORES`.
         complete: whether it can be searched; False during a first build and the last stages of any.
         rebuilding: chunks of a finished index are being made anew; only a build may go on from there.
         source: digest of what the chunks were made from; the same again means up to date.
@@ -137,6 +153,7 @@ class Manifest:
 
     recipe: Recipe
     dataset: Mapping[str, Any]
+    store: str = "faiss"
     complete: bool = False
     rebuilding: bool = False
     source: str = ""
@@ -190,6 +207,8 @@ def load_complete(folder: IndexFolder) -> Manifest:
         )
     wanted = (*folder.derived, *((folder.patches,) if manifest.recipe.patches else ()))
     missing = [path.name for path in wanted if not path.is_file()]
+    if not missing and folder.vectors != folder.vectors_of(manifest.store):
+        missing = [folder.vectors_of(manifest.store).name]
     if missing:
         raise ArtifactError(f"{folder.root} lacks {', '.join(missing)}: run 'marklens index compact' on it")
     return manifest

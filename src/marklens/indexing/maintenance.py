@@ -34,7 +34,7 @@ from marklens.indexing.folder import (
 )
 from marklens.retrieval.catalog import Catalog
 from marklens.retrieval.patch_store import append_patches
-from marklens.retrieval.vector_store import open_store
+from marklens.retrieval.vector_store import check_store, open_store
 from marklens.text.index_builder import TextIndexBuilder, merge_indexes
 from marklens.text.text_index import TextIndex
 
@@ -51,7 +51,7 @@ def add_marks(describer: Describer, dataset: Dataset, recipe: Recipe, chunk: int
     with FolderLock(folder):
         manifest = load_changeable(folder)
         require_same(manifest.recipe, recipe, folder, ("preprocessing", "model", "patches"))
-        store = open_store(folder.vectors, writable=True)
+        store = open_store(folder.vectors, writable=True, server=folder.server)
         faults: list[Fault] = []
         with Catalog.open(folder.catalog, writable=True) as catalog:
             held = catalog.counts()
@@ -103,7 +103,7 @@ def remove_marks(folder: IndexFolder, ids: Sequence[str]) -> tuple[int, list[str
     """
     with FolderLock(folder):
         manifest = load_changeable(folder)
-        views = len(open_store(folder.vectors))
+        views = len(open_store(folder.vectors, server=folder.server))
         with Catalog.open(folder.catalog, writable=True) as catalog:
             held = catalog.counts()
             require_counts(folder, manifest, held.marks + held.removed, views)
@@ -131,13 +131,14 @@ def compact(folder: IndexFolder, threads: int, progress: Progress) -> Manifest:
             raise ArtifactError(
                 f"a rebuild of {folder.root} has not finished: run 'marklens index build' again"
             )
+        check_store(manifest.store, server=folder.server)
         removed = {**manifest.removed, **_tombstones(folder)}
         for path in folder.chunks(manifest.chunks):
             chunk = load_chunk(path)
             if any(mark.id in removed for mark in chunk.marks):
                 chunk.without(frozenset(removed)).save(path)
         reducer = PcaReducer.load(folder.pca) if folder.pca.is_file() else None
-        derived = derive(folder, manifest.chunks, manifest.recipe, reducer, threads, progress)
+        derived = derive(folder, manifest.chunks, manifest.recipe, reducer, threads, progress, manifest.store)
         manifest = replace(
             manifest,
             counts=counts(folder, {}, derived.views, manifest.counts["faults"]),

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from marklens.core.errors import ArtifactError, MarklensError
+from marklens.core.errors import ArtifactError, DatabaseError, MarklensError
 from marklens.core.images import read_picture
 from marklens.core.ports import Embedder, Progress, VectorStore
 from marklens.core.types import VIEW_BITS, Pixels
@@ -54,11 +54,11 @@ def verify(
     progress.start("verify", manifest.chunks + sample)
     checks = [_checksums(folder, manifest), _chunks(folder, manifest, progress)]
     try:
-        store = open_store(folder.vectors)
+        store = open_store(folder.vectors, server=folder.server)
         with Catalog.open(folder.catalog) as catalog:
             checks.append(_counts(manifest, catalog, store))
             checks.append(_described_again(folder, catalog, store, maker, embedder, sample, progress))
-    except ArtifactError as error:
+    except (ArtifactError, DatabaseError) as error:
         checks.append(Check("files open", False, str(error)))
     return checks
 

@@ -44,7 +44,7 @@ def search_rows(
     for start in range(0, len(queries), QUERY_BLOCK):
         block = slice(start, start + QUERY_BLOCK)
         products = _products(vectors, queries[block], rows, count)
-        order = _best_first(products, best)
+        order = best_first(products, best)
         similarities[block, :best] = np.take_along_axis(products, order, axis=1)
         found[block, :best] = ids[order if rows is None else rows[order]]
     return similarities, found
@@ -64,7 +64,7 @@ def _products(vectors: Vectors, queries: Vectors, rows: npt.NDArray[np.intp] | N
     return products
 
 
-def _best_first(products: Vectors, k: int) -> npt.NDArray[np.intp]:
+def best_first(products: Vectors, k: int) -> npt.NDArray[np.intp]:
     """Columns (q, k) of the k largest of each row, largest first."""
     if k == products.shape[1]:
         return np.argsort(-products, axis=1, kind="stable")

@@ -1,6 +1,5 @@
 """Vector stores by name, and the plainest of them: NumPy, exact, the oracle for all others."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -11,6 +10,7 @@ from marklens.core.errors import ArtifactError, UsageError
 from marklens.core.ports import VectorStore
 from marklens.core.types import VIEW_BITS, Bools, Ids, Vectors
 from marklens.retrieval.checks import checked_new_ids, checked_vectors
+from marklens.retrieval.postgres import Server
 
 
 class ExactStore:
@@ -80,67 +80,114 @@ class ExactStore:
         return store
 
 
+class _Creator(Protocol):
+    def __call__(self, dims: int, *, threads: int, server: Server | None) -> VectorStore: ...
+
+
 class _Opener(Protocol):
-    def __call__(self, path: Path, *, writable: bool) -> VectorStore: ...
+    def __call__(self, path: Path, *, writable: bool, server: Server | None) -> VectorStore: ...
 
 
-def create_store(kind: str, dims: int, *, threads: int = 0) -> VectorStore:
+def create_store(kind: str, dims: int, *, threads: int = 0, server: Server | None = None) -> VectorStore:
     """Make an empty store.
 
     Args:
         kind: a key of `STORES`.
         dims: length of the vectors.
         threads: how many threads build it, 0 for all cores.
+        server: where PostgreSQL is, for the kind that keeps vectors there.
 
     Raises:
-        UsageError: no such kind.
+        UsageError: no such kind, or no server.
     """
     create, _ = _known(kind)
-    return create(dims, threads)
+    return create(dims, threads=threads, server=server)
 
 
-def open_store(path: Path, *, writable: bool = False) -> VectorStore:
+def open_store(path: Path, *, writable: bool = False, server: Server | None = None) -> VectorStore:
     """Open a saved store, its kind being the ending of the file name: `vectors.faiss`, `vectors.exact`.
 
     Args:
         path: what `save` wrote.
         writable: whether `add` will be called.
+        server: where PostgreSQL is, for the kind that keeps vectors there.
 
     Raises:
-        UsageError: no such kind.
+        UsageError: no such kind, or no server.
         ArtifactError: the file is missing or damaged.
     """
     _, load = _known(path.suffix.removeprefix("."))
-    return load(path, writable=writable)
+    return load(path, writable=writable, server=server)
 
 
-def _create_faiss(dims: int, threads: int) -> VectorStore:
+def check_store(kind: str, *, server: Server | None = None) -> None:
+    """Raise now, before long work, what creating a store would raise after it.
+
+    Raises:
+        UsageError: no such kind, or no server.
+        DatabaseError: the server is not there, refuses, or lacks what Marklens needs.
+    """
+    create_store(kind, 1, server=server)
+
+
+def discard_store(path: Path, *, server: Server | None = None) -> None:
+    """Delete a saved store, where one is: an index that moved to another kind does not need it."""
+    if path.suffix == ".pgvector" and path.is_file():
+        from marklens.retrieval.pgvector_store import discard
+
+        discard(path, _given(server))
+    path.unlink(missing_ok=True)
+
+
+def _create_faiss(dims: int, *, threads: int, server: Server | None) -> VectorStore:
     from marklens.retrieval.faiss_store import FaissStore
 
     return FaissStore(dims, threads=threads)
 
 
-def _open_faiss(path: Path, *, writable: bool) -> VectorStore:
+def _open_faiss(path: Path, *, writable: bool, server: Server | None) -> VectorStore:
     from marklens.retrieval.faiss_store import FaissStore
 
     return FaissStore.load(path, writable=writable)
 
 
-def _create_exact(dims: int, threads: int) -> VectorStore:
+def _create_exact(dims: int, *, threads: int, server: Server | None) -> VectorStore:
     return ExactStore(dims)
 
 
-def _open_exact(path: Path, *, writable: bool) -> VectorStore:
+def _open_exact(path: Path, *, writable: bool, server: Server | None) -> VectorStore:
     return ExactStore.load(path)
 
 
-STORES: dict[str, tuple[Callable[[int, int], VectorStore], _Opener]] = {
+def _create_pgvector(dims: int, *, threads: int, server: Server | None) -> VectorStore:
+    from marklens.retrieval.pgvector_store import PgVectorStore
+
+    return PgVectorStore.create(_given(server), dims, threads=threads)
+
+
+def _open_pgvector(path: Path, *, writable: bool, server: Server | None) -> VectorStore:
+    from marklens.retrieval.pgvector_store import PgVectorStore
+
+    return PgVectorStore.load(path, _given(server), writable=writable)
+
+
+STORES: dict[str, tuple[_Creator, _Opener]] = {
     "faiss": (_create_faiss, _open_faiss),
     "exact": (_create_exact, _open_exact),
+    "pgvector": (_create_pgvector, _open_pgvector),
 }
 
 
-def _known(kind: str) -> tuple[Callable[[int, int], VectorStore], _Opener]:
+def _known(kind: str) -> tuple[_Creator, _Opener]:
     if kind not in STORES:
         raise UsageError(f"there is no vector store '{kind}': choose one of {', '.join(STORES)}")
     return STORES[kind]
+
+
+def _given(server: Server | None) -> Server:
+    if server is None:
+        raise UsageError(
+            "the vectors of this index are in PostgreSQL: set postgres.url or MARKLENS_POSTGRES__URL, as in "
+            "postgresql://user@host:5432/database"
+        )
+    return server

@@ -32,7 +32,7 @@ from marklens.embeddings.view_describer import ViewDescriber
 from marklens.preprocessing.mask_store import decode_mask
 from marklens.preprocessing.pipeline import ViewMaker
 from marklens.reranking.reranker import Ranked, Reason, Reranker
-from marklens.reranking.scoring import Channels
+from marklens.reranking.scoring import Channels, Weights
 from marklens.retrieval.catalog import Catalog
 from marklens.retrieval.view_pairs import best_pairs
 from marklens.text.explanation import Explanation
@@ -56,10 +56,11 @@ class SearchResult:
 
     Attributes:
         hits: best first.
-        views: what the network saw of the query.
+        views: what the network saw of the query; none where it is a mark of the index, or a name.
         timings_ms: milliseconds by stage: preprocess, embed, retrieve, rerank, total.
         text: the words that counted beside the picture: those given, else those read off it.
         reading: what was read off the picture, None where nothing is legible or nobody asked for it.
+        kinds: which views of the query were compared.
     """
 
     hits: tuple[Hit, ...]
@@ -67,6 +68,7 @@ class SearchResult:
     timings_ms: Mapping[str, float]
     text: str | None = None
     reading: ReadText | None = None
+    kinds: tuple[ViewKind, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +154,7 @@ class Engine:
         rerank: bool = True,
         text: str | None = None,
         read: bool = False,
+        weights: Weights | None = None,
     ) -> SearchResult:
         """Find the marks most like a picture, and like a name if one is given or read.
 
@@ -162,6 +165,7 @@ class Engine:
             rerank: whether to go on after stage 1, where the index has what that takes.
             text: a name that counts beside the picture, and brings candidates of its own.
             read: whether the words on the picture take the place of a name that is not given.
+            weights: of the channels, for this search alone; None takes the engine's.
 
         Raises:
             PictureError: there is nothing on the picture.
@@ -171,28 +175,84 @@ class Engine:
         if text is None and query.reading is not None:
             text = query.reading.text
         watch.lap("recall")
-        candidates = self.candidates(query.vectors, query.kinds, max(top, self.depth), wanted)
-        candidates, texts = self._named(text, query.vectors, query.kinds, candidates, wanted)
+        local = query.local if rerank else None
+        hits = self._found(query.vectors, query.kinds, local, top, wanted, text, weights, watch)
+        return SearchResult(hits, query.views, _milliseconds(watch), text, query.reading, query.kinds)
+
+    def search_mark(
+        self,
+        number: int,
+        top: int = 10,
+        wanted: Filter | None = None,
+        rerank: bool = True,
+        text: str | None = None,
+        weights: Weights | None = None,
+    ) -> SearchResult:
+        """Find the marks most like a mark of the index, itself among them, by what is stored of it.
+
+        Args:
+            number: of the mark.
+            top: how many hits.
+            wanted: as `search`'s.
+            rerank: as `search`'s.
+            text: as `search`'s.
+            weights: as `search`'s.
+        """
+        watch = Stopwatch()
+        vectors, kinds = self._stored(number)
+        local = self._reranker.stored(number) if rerank else None
+        watch.lap("recall")
+        hits = self._found(vectors, kinds, local, top, wanted, text, weights, watch)
+        return SearchResult(hits, (), _milliseconds(watch), text, None, kinds)
+
+    @property
+    def weights(self) -> Weights:
+        """Of the channels, unless a search brings its own."""
+        return self._reranker.weights
+
+    def close(self) -> None:
+        """Close what is open of the index; no search may be under way."""
+        self.catalog.close()
+
+    def _found(
+        self,
+        vectors: Vectors,
+        kinds: tuple[ViewKind, ...],
+        local: LocalViews | None,
+        top: int,
+        wanted: Filter | None,
+        text: str | None,
+        weights: Weights | None,
+        watch: Stopwatch,
+    ) -> tuple[Hit, ...]:
+        """Both stages for a query's vectors; `local` is None where stage 2 is not wanted."""
+        candidates = self.candidates(vectors, kinds, max(top, self.depth), wanted)
+        candidates, texts = self._named(text, vectors, kinds, candidates, wanted)
         watch.lap("retrieve")
-        ranked = self._reranker.rerank(query.local if rerank else None, candidates, texts)[:top]
+        ranked = self._reranker.rerank(local, candidates, texts, weights)[:top]
         hits = self._hits(
             [(found.candidate.number, found.score, found.scores, found.candidate.views) for found in ranked]
         )
         watch.lap("rerank")
-        return SearchResult(hits, query.views, _milliseconds(watch), text, query.reading)
+        return hits
 
-    def explain(self, hit: Hit, picture: Pixels | None = None, text: str | None = None) -> Explained:
+    def explain(
+        self, hit: Hit, picture: Pixels | None = None, text: str | None = None, number: int | None = None
+    ) -> Explained:
         """Why a hit is one.
 
         Args:
-            hit: of `search` or `search_text`.
+            hit: of `search`, `search_mark` or `search_text`.
             picture: as it was given to `search`, which remembers it.
             text: as it was given.
+            number: as it was given to `search_mark`.
         """
         patches = words = None
         if picture is not None:
             query = self._query(picture, Stopwatch(), read=False)
             patches = self._reranker.reason(query.local, query.kinds, hit.number)
+        elif number is not None and (local := self._reranker.stored(number)) is not None and len(local):
+            patches = self._reranker.reason(local, self._stored(number)[1], hit.number)
         if text is not None and hit.words is not None:
             words = self._names().explain(text, hit.words)
         return Explained(patches, words)

@@ -120,9 +120,7 @@ class ServeSettings(_Section):
     top: int = Field(1000, ge=1, description="hits that may be asked for, the skipped ones among them")
     rate: str = Field("600/minute", description="requests of one key; a picture of a batch counts as one")
     rate_address: str = Field("1200/minute", description="requests of one address")
-    origins: tuple[str, ...] = Field(
-        (), description="web origins whose pages may call (CORS)"
-    )
+    origins: tuple[str, ...] = Field((), description="web origins whose pages may call (CORS)")
     proxies: tuple[str, ...] = Field((), description="addresses of proxies whose X-Forwarded-For is believed")
     reload: float = Field(2.0, gt=0, description="seconds between looks whether the index was changed")
 

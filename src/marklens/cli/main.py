@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from marklens import __version__
-from marklens.cli import dataset, demo, evaluate, export, index, search, search_text
+from marklens.cli import dataset, demo, evaluate, export, index, keys, search, search_text, serve
 from marklens.cli.logs import configure_logs
 from marklens.core.errors import MarklensError
 
@@ -32,6 +32,8 @@ app.command("search-text")(search_text.search_text)
 app.command("evaluate")(evaluate.evaluate)
 app.command("export")(export.export)
 app.command("demo")(demo.demo)
+app.command("serve")(serve.serve)
+app.add_typer(keys.app, name="keys")
 
 
 def _print_version(wanted: bool) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 pytest.importorskip("fastapi", reason="the extra 'serve' is not installed")
 
-import httpx
+import httpx2 as httpx
 import uvicorn
 from fastapi.testclient import TestClient
 

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2 as httpx
 import pytest
 from tests.api.conftest import quick_service, running
 from tests.small_index import Silent, build, draw_marks, quick_settings

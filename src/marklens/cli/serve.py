@@ -40,7 +40,7 @@ def serve(
     try:
         import uvicorn
 
-        from marklens.api.app import create_app
+        from marklens.api.app import add_page, create_app
         from marklens.api.service import make_service
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("marklens"):
@@ -51,8 +51,10 @@ def serve(
     service.index.refresh()
     typer.echo(f"http://{f'[{host}]' if ':' in host else host}:{port} (Ctrl-C stops)", err=True)
     proxies = settings.serve.proxies
+    app = create_app(service)
+    add_page(app)
     uvicorn.run(
-        create_app(service), host=host, port=port, access_log=False, log_level="warning", server_header=False,
+        app, host=host, port=port, access_log=False, log_level="warning", server_header=False,
         proxy_headers=bool(proxies), forwarded_allow_ips=list(proxies),
         timeout_graceful_shutdown=GRACE_SECONDS,
     )  # fmt: skip

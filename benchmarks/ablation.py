@@ -8,6 +8,7 @@ picture. The milliseconds are those that a part adds to a query, median of wall 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Annotated
@@ -122,7 +123,7 @@ def _profile(index: Path) -> Profile:
     if profile is None:
         raise typer.BadParameter("no weights were fitted for this network: run benchmarks.fit_scoring")
     rarity = load_complete(IndexFolder(index)).rarity
-    return replace(profile, calibration=calibrated_for(profile.calibration, rarity))
+    return replace(profile, calibration=calibrated_for(profile, rarity, None))
 
 
 def time_parts(
@@ -151,9 +152,9 @@ def time_parts(
         started = perf_counter()
         best_pairs(color_similarities(own.colors, views.colors), ids >> VIEW_BITS, numbers)
         spent["color"].append(perf_counter() - started)
-        text = words.get(query.own)
-        if text:
-            spent["text"].append(_seconds(lambda text=text: engine.search_text(text, 100)))  # type: ignore[misc]
+        if text := words.get(query.own):
+            plain = _seconds(partial(engine.compared, query.own, depth))
+            spent["text"].append(_seconds(partial(engine.compared, query.own, depth, text)) - plain)
     return {name: float(np.median(values)) * 1e3 for name, values in spent.items() if values}
 
 

@@ -4,7 +4,7 @@
 
 Writes the profile that lies beside the network, which `scoring.profile = "fitted"` and the calibration use.
 The curves come from logos at random; weights are those of the best mAP@100 on a grid. That of the text stays
-the plan's: these brands were told apart by their names, so names find them better than they find anything else.
+the plan's: these brands were told apart by their names, so names find them better than anything else.
 """
 
 from collections.abc import Iterator, Sequence
@@ -74,7 +74,8 @@ def main(
     bundled = Calibration(global_=with_ends(bundled_rarity(folder, settings)), spatial=spatial)
     network = weights or bundled_weights()
     path = network.with_name(network.stem + ENDING)
-    Profile(str(manifest.recipe.model["hash"]), best[1], bundled, gain).save(path)
+    reduction = settings.pca.dims, settings.pca.whitening
+    Profile(str(manifest.recipe.model["hash"]), reduction, best[1], bundled, gain).save(path)
     typer.echo(f"{path}: {gain}")
 
 

@@ -37,7 +37,7 @@ def main(
         right = [hit.rank for hit in result.hits if hit.number in query.relevant]
         shown = QueryOnPage(query.name, picture, result.views)
         facts = {"relevant": len(query.relevant), "found at ranks": ", ".join(map(str, right)) or "none"}
-        reasons = page_reasons(engine, result, picture, None)
+        reasons = page_reasons(engine, result)
         page = results_page(shown, result.hits, None, result.timings_ms, facts, reasons)
         write_text(out / f"{Path(query.name).stem}.html", page)
         typer.echo(f"{query.name}: {len(right)} of {len(query.relevant)} in the first {top}")

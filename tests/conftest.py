@@ -3,8 +3,13 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import hypothesis
 import pytest
 from tests.small_index import build, draw_marks
+
+# examples differ in how long they take, and machines too: no test asserts wall time
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")

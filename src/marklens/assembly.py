@@ -7,12 +7,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from marklens.core.errors import ArtifactError, IndexMismatchError, UsageError
 from marklens.core.ports import Dataset, LocalStore, Progress
 from marklens.core.resources import StopFlag
 from marklens.embeddings.onnx_embedder import OnnxEmbedder, bundled_weights
 from marklens.embeddings.patch_reducer import PatchReducer, find_patch_reducer
-from marklens.embeddings.pca_reducer import PcaReducer
+from marklens.embeddings.pca_reducer import PcaReducer, bundled_reducer
 from marklens.embeddings.view_describer import ViewDescriber
 from marklens.engine import Engine, views_again
 from marklens.indexing.builder import BuildOptions, BuildReport, build_index
@@ -41,7 +43,7 @@ from marklens.reranking.scoring import Calibration, Weights
 from marklens.retrieval.catalog import Catalog
 from marklens.retrieval.patch_store import PatchStore
 from marklens.retrieval.vector_store import open_store
-from marklens.settings import Settings
+from marklens.settings import PatchSettings, Settings
 from marklens.text.matcher import TextMatcher
 from marklens.text.text_index import TextIndex
 
@@ -87,7 +89,7 @@ def make_recipe(settings: Settings, embedder: OnnxEmbedder, patches: PatchReduce
 def make_reranker(
     settings: Settings,
     profile: Profile | None,
-    rarity: Sequence[Sequence[float]],
+    calibration: Calibration,
     store: LocalStore | None,
     reach: int | None = None,
 ) -> Reranker:
@@ -96,7 +98,7 @@ def make_reranker(
     Args:
         settings: weights, and whether scores are calibrated.
         profile: what was fitted for the network.
-        rarity: how alike unrelated views of the index are.
+        calibration: what was fitted for the index.
         store: patches and colours.
         reach: as `Reranker`'s.
 
@@ -114,10 +116,7 @@ def make_reranker(
     }
     if not any((asdict(base) | given).values()):
         raise UsageError("setting scoring: all weights are 0, so nothing would count")
-    calibration = Calibration()
-    if scoring.calibrate:
-        calibration = calibrated_for(profile.calibration if profile else calibration, rarity)
-    return Reranker(store, replace(base, **given), calibration, reach)
+    return Reranker(store, replace(base, **given), calibration if scoring.calibrate else Calibration(), reach)
 
 
 def find_scoring(settings: Settings, embedder: OnnxEmbedder) -> Profile | None:
@@ -184,10 +183,13 @@ def open_engine(root: Path, settings: Settings) -> Engine:
             raise ArtifactError(f"the index in {root} is being changed: try again") from error
         raise
     maker = make_view_maker(_remembered_options(manifest))
-    patches = patches or make_patch_reducer(settings, embedder, settings.patches.dims)
+    looking = settings.search.extract if settings.search.rerank and patches is None else 0
+    if looking:
+        patches = make_patch_reducer(settings, embedder, settings.patches.dims or PatchSettings().dims)
     describer = ViewDescriber(embedder, patches, color_histograms)
-    looking = settings.search.extract if patches and settings.search.rerank and kept is None else 0
+    looking = looking if patches else 0
     profile = find_scoring(settings, embedder)
+    calibration = calibrated_for(profile, manifest.rarity, _bundled(reducer, embedder))
     extracted = ExtractedPatches(partial(views_again, catalog, maker), describer.describe, EXTRACTED_BYTES)
     return Engine(
         maker,
@@ -195,7 +197,7 @@ def open_engine(root: Path, settings: Settings) -> Engine:
         reducer,
         store,
         catalog,
-        make_reranker(settings, profile, manifest.rarity, extracted if looking else kept, looking or None),
+        make_reranker(settings, profile, calibration, extracted if looking else kept, looking or None),
         asdict(manifest.recipe),
         lambda: TextMatcher(TextIndex.load(folder.texts)),
         settings.search.depth,
@@ -231,6 +233,13 @@ def _recall(folder: IndexFolder, settings: Settings) -> tuple[Manifest, OnnxEmbe
     wanted = replace(here, preprocessing={**manifest.recipe.preprocessing, **asked})
     require_same(manifest.recipe, wanted, folder, ("preprocessing", "model", "patches"))
     return manifest, embedder, patches
+
+
+def _bundled(reducer: PcaReducer, embedder: OnnxEmbedder) -> tuple[int, float] | None:
+    """Dims and whitening of a reduction that is the network's bundled one; None for any other."""
+    bundled = bundled_reducer(embedder.model_hash, reducer.dims, reducer.whitening)
+    same = bundled is not None and np.array_equal(bundled.components, reducer.components)
+    return (reducer.dims, reducer.whitening) if same else None
 
 
 def _remembered_options(manifest: Manifest) -> ViewOptions:

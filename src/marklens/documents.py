@@ -21,7 +21,6 @@ class Asked:
         wanted: what every hit must satisfy.
         rerank: whether stage 2 is wanted.
         read: whether the name shall be read off the picture.
-        number: of the mark of the index that is asked for, None where a picture was given.
     """
 
     file: str
@@ -30,7 +29,6 @@ class Asked:
     wanted: "Filter"
     rerank: bool
     read: bool
-    number: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +39,6 @@ class Answer:
     picture: "Pixels | None"
     result: "SearchResult"
     timings: dict[str, float]
-
-    @property
-    def compared(self) -> "Pixels | None":
-        """The picture, if its patches counted."""
-        return self.picture if self.asked.rerank else None
 
 
 def search_document(engine: "Engine", answer: Answer, explain: bool) -> dict[str, Any]:
@@ -60,7 +53,7 @@ def search_document(engine: "Engine", answer: Answer, explain: bool) -> dict[str
     hits = [hit_document(hit) for hit in result.hits]
     if explain:
         for document, hit in zip(hits, result.hits, strict=True):
-            document["reason"] = _reason(engine, answer, hit)
+            document["reason"] = reason_document(engine.explain(result, hit))
     return {
         "query": {
             "file": asked.file,
@@ -92,12 +85,6 @@ def hit_document(hit: "Hit") -> dict[str, Any]:
     }
 
 
-def _reason(engine: "Engine", answer: Answer, hit: "Hit") -> dict[str, Any]:
-    asked = answer.asked
-    number = asked.number if asked.rerank else None
-    return reason_document(engine.explain(hit, answer.compared, answer.result.text, number))
-
-
 def text_document(
     engine: "Engine", text: str, result: "SearchResult", wanted: "Filter", explain: bool
 ) -> dict[str, Any]:
@@ -105,7 +92,7 @@ def text_document(
     hits = [hit_document(hit) for hit in result.hits]
     if explain:
         for document, hit in zip(hits, result.hits, strict=True):
-            document["reason"] = reason_document(engine.explain(hit, text=text))
+            document["reason"] = reason_document(engine.explain(result, hit))
     return {
         "query": {"text": text, **filter_document(wanted)},
         "hits": hits,

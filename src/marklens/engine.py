@@ -20,6 +20,7 @@ from marklens.core.types import (
     Hit,
     Ids,
     LocalViews,
+    Mark,
     Pixels,
     ReadText,
     Scores,
@@ -36,6 +37,7 @@ from marklens.reranking.scoring import Channels, Weights
 from marklens.retrieval.catalog import Catalog
 from marklens.retrieval.view_pairs import best_pairs
 from marklens.text.explanation import Explanation
+from marklens.text.extractor import mark_text
 from marklens.text.matcher import TextMatcher
 
 WORDED = 0.8
@@ -56,19 +58,30 @@ class SearchResult:
 
     Attributes:
         hits: best first.
-        views: what the network saw of the query; none where it is a mark of the index, or a name.
         timings_ms: milliseconds by stage: preprocess, embed, retrieve, rerank, total.
-        text: the words that counted beside the picture: those given, else those read off it.
-        reading: what was read off the picture, None where nothing is legible or nobody asked for it.
-        kinds: which views of the query were compared.
+        text: the words that counted: those given, else those read off the picture.
+        query: the picture as it was compared; None for a search by name.
     """
 
     hits: tuple[Hit, ...]
-    views: tuple[View, ...]
     timings_ms: Mapping[str, float]
-    text: str | None = None
-    reading: ReadText | None = None
-    kinds: tuple[ViewKind, ...] = ()
+    text: str | None
+    query: "Query | None" = None
+
+    @property
+    def views(self) -> tuple[View, ...]:
+        """What the network saw of the query; nothing where it is a mark of the index."""
+        return () if self.query is None else self.query.views
+
+    @property
+    def kinds(self) -> tuple[ViewKind, ...]:
+        """Which views of the query were compared."""
+        return () if self.query is None else self.query.kinds
+
+    @property
+    def reading(self) -> ReadText | None:
+        """What was read off the picture, None where nothing is legible or nobody asked for it."""
+        return None if self.query is None else self.query.reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,30 +99,27 @@ class Explained:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A picture as the search compares it.
+    """A picture, or a mark of the index, as the search compares it.
 
     Attributes:
-        views: what the network saw.
+        views: what the network saw; none of a mark.
+        kinds: which views they are.
         vectors: float32 (views, dims), unit length.
-        local: patches and colours of the views.
+        local: patches and colours of the views; None where nothing is known of a mark's.
         reading: what was read off the picture, if that was asked for.
     """
 
     views: tuple[View, ...]
+    kinds: tuple[ViewKind, ...]
     vectors: Vectors
-    local: LocalViews
-    reading: ReadText | None
-
-    @property
-    def kinds(self) -> tuple[ViewKind, ...]:
-        """Which views they are."""
-        return tuple(view.kind for view in self.views)
+    local: LocalViews | None
+    reading: ReadText | None = None
 
     @property
     def bytes(self) -> int:
         """What it takes in memory."""
         shown = sum(view.pixels.nbytes + view.ink.nbytes for view in self.views)
-        return self.vectors.nbytes + self.local.bytes + shown
+        return self.vectors.nbytes + (0 if self.local is None else self.local.bytes) + shown
 
 
 class Engine:
@@ -175,9 +185,7 @@ class Engine:
         if text is None and query.reading is not None:
             text = query.reading.text
         watch.lap("recall")
-        local = query.local if rerank else None
-        hits = self._found(query.vectors, query.kinds, local, top, wanted, text, weights, watch)
-        return SearchResult(hits, query.views, _milliseconds(watch), text, query.reading, query.kinds)
+        return self._found(query, top, wanted, rerank, text, weights, watch)
 
     def search_mark(
         self,
@@ -200,10 +208,9 @@ class Engine:
         """
         watch = Stopwatch()
         vectors, kinds = self._stored(number)
-        local = self._reranker.stored(number) if rerank else None
+        query = Query((), kinds, vectors, self._reranker.stored(number) if rerank else None)
         watch.lap("recall")
-        hits = self._found(vectors, kinds, local, top, wanted, text, weights, watch)
-        return SearchResult(hits, (), _milliseconds(watch), text, None, kinds)
+        return self._found(query, top, wanted, rerank, text, weights, watch)
 
     @property
     def weights(self) -> Weights:
@@ -216,45 +223,33 @@ class Engine:
 
     def _found(
         self,
-        vectors: Vectors,
-        kinds: tuple[ViewKind, ...],
-        local: LocalViews | None,
+        query: Query,
         top: int,
         wanted: Filter | None,
+        rerank: bool,
         text: str | None,
         weights: Weights | None,
         watch: Stopwatch,
-    ) -> tuple[Hit, ...]:
-        """Both stages for a query's vectors; `local` is None where stage 2 is not wanted."""
-        candidates = self.candidates(vectors, kinds, max(top, self.depth), wanted)
-        candidates, texts = self._named(text, vectors, kinds, candidates, wanted)
+    ) -> SearchResult:
+        """Both stages for a query that is described."""
+        candidates = self.candidates(query.vectors, query.kinds, max(top, self.depth), wanted)
+        candidates, texts = self._named(text, query.vectors, query.kinds, candidates, wanted)
         watch.lap("retrieve")
-        ranked = self._reranker.rerank(local, candidates, texts, weights)[:top]
+        ranked = self._reranker.rerank(query.local if rerank else None, candidates, texts, weights)[:top]
         hits = self._hits(
             [(found.candidate.number, found.score, found.scores, found.candidate.views) for found in ranked]
         )
         watch.lap("rerank")
-        return hits
+        return SearchResult(hits, _milliseconds(watch), text, query)
 
-    def explain(
-        self, hit: Hit, picture: Pixels | None = None, text: str | None = None, number: int | None = None
-    ) -> Explained:
-        """Why a hit is one.
-
-        Args:
-            hit: of `search`, `search_mark` or `search_text`.
-            picture: as it was given to `search`, which remembers it.
-            text: as it was given.
-            number: as it was given to `search_mark`.
-        """
+    def explain(self, result: SearchResult, hit: Hit) -> Explained:
+        """Why a hit is one: what of it was compared, patch by patch and sound by sound."""
         patches = words = None
-        if picture is not None:
-            query = self._query(picture, Stopwatch(), read=False)
+        query = result.query
+        if query is not None and query.local is not None and hit.scores.spatial is not None:
             patches = self._reranker.reason(query.local, query.kinds, hit.number)
-        elif number is not None and (local := self._reranker.stored(number)) is not None and len(local):
-            patches = self._reranker.reason(local, self._stored(number)[1], hit.number)
-        if text is not None and hit.words is not None:
-            words = self._names().explain(text, hit.words)
+        if result.text is not None and hit.words is not None:
+            words = self._names().explain(result.text, hit.words)
         return Explained(patches, words)
 
     def mark_views(self, number: int) -> tuple[View, ...]:
@@ -273,7 +268,7 @@ class Engine:
         pooled, local = self._describer.describe(pixels, inks)
         vectors = self._reducer.reduce(pooled)
         watch.lap("embed")
-        return Query(views, vectors, local, prepared.text)
+        return Query(views, tuple(view.kind for view in views), vectors, local, prepared.text)
 
     def ranked(self, number: int, depth: int) -> list[Ranked]:
         """Both stages for a mark of the index, by what is stored of it: no picture is read."""
@@ -312,7 +307,7 @@ class Engine:
         watch.lap("retrieve")
         hits = self._hits([(number, score, Scores(text=score), ()) for number, score in found])
         watch.lap("rerank")
-        return SearchResult(hits, (), _milliseconds(watch))
+        return SearchResult(hits, _milliseconds(watch), text)
 
     def _named(
         self,
@@ -397,9 +392,24 @@ class Engine:
         numbers = [number for number, *_ in found]
         marks, readings = self.catalog.marks(numbers), self.catalog.readings(numbers)
         return tuple(
-            Hit(rank, number, marks[number], score, scores, views, readings.get(number))
+            Hit(
+                rank,
+                number,
+                marks[number],
+                score,
+                scores,
+                views,
+                readings.get(number),
+                _said(marks[number], readings.get(number)),
+            )
             for rank, (number, score, scores, views) in enumerate(found, start=1)
         )
+
+
+def _said(mark: Mark, reading: ReadText | None) -> str | None:
+    """The words by which the name index knows a mark."""
+    said = mark_text(mark.text, [] if reading is None else [reading])
+    return None if said is None else said.text
 
 
 def views_again(catalog: Catalog, maker: ViewMaker, number: int) -> tuple[View, ...]:

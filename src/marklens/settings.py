@@ -37,6 +37,7 @@ class ViewSettings(_Section):
     trim: bool = Field(True, description="cut off the empty border")
     polarity: bool = Field(True, description="turn marks on dark grounds into light ones")
     figurative: bool = Field(True, description="add a view without text")
+    inner: bool = Field(True, description="add a view of what stands in a box")
     min_figure: float = Field(0.08, ge=0, le=1, description="share of ink that must be left without text")
     detector: DetectorName = Field("lettering", description="text detector")
     detector_side: int = Field(256, ge=64, le=1024, description="pixels at which text is looked for")
@@ -99,9 +100,9 @@ class ScoringSettings(_Section):
     weight_global: float | None = Field(
         None, ge=0, description="the picture as a whole; none takes the profile's"
     )
-    weight_spatial: float | None = Field(None, ge=0, description="its patches")
-    weight_text: float | None = Field(None, ge=0, description="its text")
-    weight_color: float | None = Field(None, ge=0, description="its colours")
+    weight_spatial: float | None = Field(None, ge=0, allow_inf_nan=False, description="its patches")
+    weight_text: float | None = Field(None, ge=0, allow_inf_nan=False, description="its text")
+    weight_color: float | None = Field(None, ge=0, allow_inf_nan=False, description="its colours")
 
 
 class ServeSettings(_Section):

@@ -258,6 +258,26 @@ def test_a_crop_of_an_svg_is_rendered_finely() -> None:
         decode(svg, Crop(40, 40, 10, 10))
 
 
+def test_a_part_of_a_flat_svg_is_rendered_finely_too() -> None:
+    flat = (
+        b'<svg xmlns="http://www.w3.org/2000/svg" width="1000" height="50">'
+        b'<circle cx="25" cy="25" r="25"/></svg>'
+    )
+    assert min(decode(flat, Crop(0, 0, 5, 100, percent=True)).shape[:2]) > 150
+    assert max(decode(flat, Crop(90, 0, 500, 100, percent=True)).shape[:2]) > 300
+    with pytest.raises(PictureError, match="smaller"):
+        decode(flat, Crop(0, 0, 1e-310, 1e-310, percent=True))
+
+
+def test_a_part_of_a_16_bit_picture_is_as_bright_as_in_the_whole() -> None:
+    deep = np.zeros((64, 64), np.uint16)
+    deep[:, 32:] = 65535
+    deep[:32, :32] = 200
+    data = saved(Image.fromarray(deep), "PNG")
+    assert decode(data, Crop(0, 0, 32, 64)).max() <= 1
+    assert np.array_equal(decode(data, Crop(16, 0, 48, 64)), decode(data)[:, 16:])
+
+
 @pytest.mark.parametrize(
     "crop", [Crop(60, 0, 10, 10), Crop(0, 40, 10, 10), Crop(0, 0, 20, 3), Crop(0, 0, 1, 1, True)]
 )

@@ -41,7 +41,7 @@ def test_a_search_reports_the_channels_of_stage_2(index: Path, marks: Path) -> N
     assert [hit.score for hit in result.hits] == sorted((hit.score for hit in result.hits), reverse=True)
     plain = engine.search(picture, top=5, rerank=False)
     assert plain.hits[0].scores.spatial is None
-    reason = engine.explain(best, picture).patches
+    reason = engine.explain(result, best).patches
     assert reason is not None
     assert reason.matches.shares.sum() == pytest.approx(1, abs=1e-3)
 
@@ -70,17 +70,18 @@ def test_an_index_without_patches_looks_at_the_pictures_of_the_best(
     assert not (tmp_path / "plain" / "local").exists()
     engine = assembly.open_engine(tmp_path / "plain", looking_at(3))
     picture = read_picture(marks / "mark0003.png")
-    hits = engine.search(picture, top=8).hits
+    result = engine.search(picture, top=8)
+    hits = result.hits
     assert hits[0].mark.id == "mark0003"
     assert [hit.scores.spatial is not None for hit in hits] == [True] * 3 + [False] * 5
-    assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+    assert [hit.score for hit in hits] == sorted({hit.score for hit in hits}, reverse=True)
+    assert engine.explain(result, hits[5]).patches is None
     stored = {
         hit.mark.id: hit for hit in assembly.open_engine(index, quick_settings()).search(picture, 30).hits
     }
     for hit in hits[:3]:  # the same views by the same network: what an index would have kept
         assert hit.scores.spatial == pytest.approx(stored[hit.mark.id].scores.spatial, abs=1e-6)
-    reason = engine.explain(hits[0], picture).patches
-    assert reason is not None
+    assert engine.explain(result, hits[0]).patches is not None
     with pytest.raises(IndexMismatchError, match=r"patches\.dims"):
         build(tmp_path / "plain", marks, limit=8)
 
@@ -89,18 +90,23 @@ def test_a_lost_picture_costs_that_mark_its_patches_only(tmp_path: Path) -> None
     marks = draw_marks(tmp_path / "marks", 6)
     build(tmp_path / "index", marks, with_patches(0))
     (marks / "mark0002.png").unlink()
-    engine = assembly.open_engine(tmp_path / "index", quick_settings())
-    hits = {hit.mark.id: hit for hit in engine.search(read_picture(marks / "mark0001.png"), 6).hits}
-    assert {id for id, hit in hits.items() if hit.scores.spatial is None} == {"mark0002"}
+    engine = assembly.open_engine(tmp_path / "index", with_patches(0))  # as who built it would open it
+    hits = engine.search(read_picture(marks / "mark0001.png"), 6).hits
+    assert [hit.mark.id for hit in hits if hit.scores.spatial is None] == [hits[-1].mark.id] == ["mark0002"]
+    assert engine.ranked(2, 6)[0].scores.spatial is None  # asked for itself, by its stored vectors
+    draw_marks(tmp_path / "marks", 6)
+    again = engine.search(read_picture(marks / "mark0001.png"), 6).hits
+    assert all(hit.scores.spatial is not None for hit in again)
 
 
 def test_nothing_is_looked_at_if_nobody_wants_it(tmp_path: Path, marks: Path) -> None:
     build(tmp_path, marks, with_patches(0), limit=4)
     engine = assembly.open_engine(tmp_path, looking_at(0))
     assert not engine.reranks
-    hit = engine.search(read_picture(marks / "mark0003.png"), top=1).hits[0]
+    result = engine.search(read_picture(marks / "mark0003.png"), top=1)
+    hit = result.hits[0]
     assert (hit.scores.spatial, hit.scores.color) == (None, None)
-    assert engine.explain(hit, read_picture(marks / "mark0003.png")).patches is None
+    assert engine.explain(result, hit).patches is None
 
 
 def test_dims_follow_the_index_unless_somebody_says_otherwise(tmp_path: Path, marks: Path) -> None:

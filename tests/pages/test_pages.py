@@ -60,7 +60,8 @@ def lost(tmp_path: Path) -> Mark:
 
 
 def hit(rank: int, mark: Mark) -> Hit:
-    return Hit(rank, rank, mark, 1 - rank / 10, Scores(global_=0.8, spatial=0.75, color=0.0), VIEWS)
+    scores = Scores(global_=0.8, spatial=0.75, color=0.0)
+    return Hit(rank, rank, mark, 1 - rank / 10, scores, VIEWS, words=mark.text)
 
 
 def both_pages(mark: Mark, lost: Mark) -> list[str]:

@@ -12,6 +12,7 @@ from marklens.reranking.scoring import Calibration, Weights
 
 PROFILE = Profile(
     "abc",
+    (512, 0.75),
     Weights(0.2, 0.7, 0.1, 0),
     Calibration(global_=((0, 0), (0.5, 0.4), (1, 1)), spatial=((0, 0.1),)),
     "much",
@@ -37,10 +38,16 @@ def test_a_damaged_one_is_an_error_of_one_line(tmp_path: Path, text: str) -> Non
 
 
 def test_an_index_that_knows_its_own_rarity_uses_it() -> None:
-    own = calibrated_for(PROFILE.calibration, [[0.3, 0.5]])
+    own = calibrated_for(PROFILE, [[0.3, 0.5]], None)
     assert own == Calibration(global_=((0, 0), (0.3, 0.5), (1, 1)), spatial=((0, 0.1),))
-    assert calibrated_for(PROFILE.calibration, []) == PROFILE.calibration
     assert with_ends([]) == ()
+
+
+def test_the_bundled_curve_is_for_the_bundled_reduction_alone() -> None:
+    assert calibrated_for(PROFILE, [], (512, 0.75)) == PROFILE.calibration
+    for other in (None, (128, 0.75), (512, 0.0)):
+        assert calibrated_for(PROFILE, [], other) == Calibration(spatial=((0, 0.1),))
+    assert calibrated_for(None, [], (512, 0.75)) == Calibration()
 
 
 def test_the_bundled_network_has_one() -> None:

@@ -169,7 +169,7 @@ async def thumbnail(id: str, service: ServiceOf) -> Response:
     response_class=Response,
     responses={200: {"content": {"image/webp": {}}}, **_problems(404)},
 )
-async def view(id: str, kind: Literal["full", "figurative"], service: ServiceOf) -> Response:
+async def view(id: str, kind: Literal["full", "figurative", "inner"], service: ServiceOf) -> Response:
     """The square that the patches of `explain` lie on, 7 by 7."""
     data = await _looked(service, lambda engine: mark_view(engine, mark_number(engine, id), kind))
     return Response(data, media_type="image/webp", headers=KEPT)

@@ -69,7 +69,7 @@ def search_by_mark(engine: Engine, id: str, options: Options) -> dict[str, Any]:
         picture = read_picture(mark.path, options.part)
         document = _search(engine, picture, mark.file, options, perf_counter() - started)
     else:
-        asked = _asked(mark.file, options, number)
+        asked = _asked(mark.file, options)
         top = options.offset + options.top
         result = engine.search_mark(
             number, top, options.wanted, options.rerank, options.text, options.weighted(engine)
@@ -118,8 +118,8 @@ def _search(engine: Engine, picture: Pixels, name: str, options: Options, decodi
     return document
 
 
-def _asked(name: str, options: Options, number: int | None = None) -> Asked:
-    return Asked(name, options.text, options.crop, options.wanted, options.rerank, options.read, number)
+def _asked(name: str, options: Options) -> Asked:
+    return Asked(name, options.text, options.crop, options.wanted, options.rerank, options.read)
 
 
 def plain_name(name: str | None) -> str:

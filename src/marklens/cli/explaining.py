@@ -3,27 +3,23 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from marklens.core.types import Hit, Pixels
+    from marklens.core.types import Hit
     from marklens.engine import Engine, SearchResult
     from marklens.pages.reasons import ReasonOnPage
 
 
-def page_reasons(
-    engine: "Engine", result: "SearchResult", picture: "Pixels | None", text: str | None
-) -> "dict[int, ReasonOnPage]":
+def page_reasons(engine: "Engine", result: "SearchResult") -> "dict[int, ReasonOnPage]":
     """What the page shows of each hit's reasons, by rank; nothing for a hit whose picture is gone."""
-    shown = {hit.rank: _page_reason(engine, result, hit, picture, text) for hit in result.hits}
+    shown = {hit.rank: _page_reason(engine, result, hit) for hit in result.hits}
     return {rank: reason for rank, reason in shown.items() if reason is not None}
 
 
-def _page_reason(
-    engine: "Engine", result: "SearchResult", hit: "Hit", picture: "Pixels | None", text: str | None
-) -> "ReasonOnPage | None":
+def _page_reason(engine: "Engine", result: "SearchResult", hit: "Hit") -> "ReasonOnPage | None":
     from marklens.core.errors import PictureError
     from marklens.engine import LEAST_TEXT
     from marklens.pages.reasons import ReasonOnPage
 
-    explained = engine.explain(hit, picture, text)
+    explained = engine.explain(result, hit)
     words = explained.words if explained.words is not None and explained.words.total >= LEAST_TEXT else None
     aligned = words.alignment.pairs if words is not None and words.alignment is not None else ()
     language = "" if words is None else words.language or ""

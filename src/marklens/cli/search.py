@@ -148,5 +148,5 @@ def _page(engine: "Engine", answer: Answer) -> str:
     part = None if asked.crop is None else f"part {asked.crop}"
     assert answer.picture is not None
     query = QueryOnPage(asked.file, answer.picture, result.views, result.text, part)
-    reasons = page_reasons(engine, result, answer.compared, result.text)
+    reasons = page_reasons(engine, result)
     return results_page(query, result.hits, asked.wanted, answer.timings, facts, reasons)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from marklens.core.errors import PictureError
@@ -21,15 +22,15 @@ FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP")
 MAX_BYTES = 64 << 20
 """A larger file is no logo; reading it would only cost memory."""
 MAX_PIXELS = 50_000_000
-"""An A4 page scanned at 600 dpi has 35 million; decoding stays under 600 MB."""
+"""An A4 page scanned at 600 dpi has 35 million; decoding stays under 600 MB, cropping under 800."""
 MIN_SIDE = 8
 """Pixels; anything thinner holds no figure."""
 WORKING_SIDE = 512
 """Pixels of the longer side after decoding: twice what the network sees, enough for text detection."""
 SVG_SIDE = 384
 """Pixels of the longer side of a rendered SVG: still above what the network sees, at half the time of 512."""
-SVG_CROPPED_SIDE = 2048
-"""Pixels at most for one of which only a part is wanted: a twentieth still has a hundred."""
+SVG_CROPPED_SIDE = 4096
+"""Pixels at most for one of which only a part is wanted: a twentieth still has two hundred."""
 WHITE_MARK_LUMA = 200
 """Opaque pixels at least this bright (0..255) count as white when the ground is chosen."""
 EXIF_ORIENTATION = 0x0112
@@ -118,16 +119,22 @@ def _size_within(shape: tuple[int, ...], side: int) -> tuple[int, int]:
 def _decode_svg(data: bytes, crop: Crop | None) -> Pixels:
     if crop is not None and not crop.percent:
         raise PictureError("crop", "an SVG has no pixels: give the crop in percent, as in 10%,10%,50%,50%")
-    share = 1.0 if crop is None else min(1.0, max(crop.width, crop.height) / 100)
-    png = np.frombuffer(render_svg(data, min(SVG_CROPPED_SIDE, round(SVG_SIDE / share))), np.uint8)
-    decoded = cv2.imdecode(png, cv2.IMREAD_UNCHANGED)
-    if decoded is None or decoded.ndim != 3 or decoded.shape[2] != 4:
-        raise PictureError("svg", "cannot be rendered")
-    pixels = np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGRA2RGBA), np.uint8)
+    pixels = _drawn_svg(data, SVG_SIDE)
     if crop is None:
         return pixels
-    left, top, right, bottom = _crop_box(crop, pixels.shape[1], pixels.shape[0], None)
-    return pixels[top:bottom, left:right]
+    wide, high = pixels.shape[1] / SVG_SIDE, pixels.shape[0] / SVG_SIDE
+    left, top, right, bottom = _shares(crop, pixels.shape[1], pixels.shape[0])
+    part = max((right - left) * wide, (bottom - top) * high, SVG_SIDE / SVG_CROPPED_SIDE)
+    fine = _drawn_svg(data, round(SVG_SIDE / part))
+    left, top, right, bottom = _crop_box(crop, fine.shape[1], fine.shape[0], None)
+    return fine[top:bottom, left:right]
+
+
+def _drawn_svg(data: bytes, side: int) -> Pixels:
+    decoded = cv2.imdecode(np.frombuffer(render_svg(data, side), np.uint8), cv2.IMREAD_UNCHANGED)
+    if decoded is None or decoded.ndim != 3 or decoded.shape[2] != 4:
+        raise PictureError("svg", "cannot be rendered")
+    return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGRA2RGBA), np.uint8)
 
 
 class _QuietPillow:
@@ -180,22 +187,18 @@ def _to_array(image: Image.Image, crop: Crop | None) -> Pixels:
         image.draft("RGB", (WORKING_SIDE * 2, WORKING_SIDE * 2))
     image.load()
     turn = _turn(image)  # only now: TIFF turns itself while loading
+    deep = image.mode.startswith(("I", "F"))
+    span = _deep_span(image) if deep else (0.0, 0.0)
     if crop is not None:
         image = image.crop(_crop_box(crop, *image.size, turn))
-    if image.mode.startswith(("I", "F")):
-        pixels = _stretch_deep(image)
-    else:
-        pixels = np.asarray(_reduced(image), np.uint8)
+    pixels = _stretch_deep(image, span) if deep else np.asarray(_reduced(image), np.uint8)
     return pixels if turn is None else _turned(pixels, turn)
 
 
 def _crop_box(crop: Crop, width: int, height: int, turn: int | None) -> tuple[int, int, int, int]:
     """Left, top, right and bottom of a crop in the pixels as stored, before they are turned."""
-    try:
-        across, down = (height, width) if turn is not None and turn >= 5 else (width, height)
-        left, top, right, bottom = crop.shares(across, down)
-    except ValueError as error:
-        raise PictureError("crop", str(error)) from None
+    across, down = (height, width) if turn is not None and turn >= 5 else (width, height)
+    left, top, right, bottom = _shares(crop, across, down)
     if turn in {2, 3, 6, 7}:  # the steps of `_turned`, backwards
         left, right = 1 - right, 1 - left
     if turn in {3, 4, 7, 8}:
@@ -206,6 +209,13 @@ def _crop_box(crop: Crop, width: int, height: int, turn: int | None) -> tuple[in
     if min(box[2] - box[0], box[3] - box[1]) < MIN_SIDE:
         raise PictureError("crop", f"it is smaller than {MIN_SIDE} pixels a side")
     return box
+
+
+def _shares(crop: Crop, width: int, height: int) -> tuple[float, float, float, float]:
+    try:
+        return crop.shares(width, height)
+    except ValueError as error:
+        raise PictureError("crop", str(error)) from None
 
 
 def _reduced(image: Image.Image) -> Image.Image:
@@ -237,17 +247,29 @@ def _turned(pixels: Pixels, orientation: int) -> Pixels:
     return np.ascontiguousarray(pixels)
 
 
-def _stretch_deep(image: Image.Image) -> Pixels:
-    """Bring 16-bit, 32-bit and float greyscale to 8-bit RGB: by bit depth where it shows, else by range."""
+def _deep_span(image: Image.Image) -> tuple[float, float]:
+    """What becomes black in deep greyscale, and how far above it white is.
+
+    By bit depth where it shows, else by range; of the whole picture, so that its parts look as they do in it.
+    """
+    values = _shrunk_deep(image)
+    low, high = float(values.min()), float(values.max())
+    if low < 0 or high <= 1:
+        return low, (high - low) or 1.0
+    return 0.0, 255.0 if high <= 255 else 65535.0 if high <= 65535 else high
+
+
+def _stretch_deep(image: Image.Image, span: tuple[float, float]) -> Pixels:
+    """Bring 16-bit, 32-bit and float greyscale to 8-bit RGB."""
+    bottom, height = span
+    gray = np.clip(np.rint((_shrunk_deep(image) - bottom) * (255 / height)), 0, 255).astype(np.uint8)
+    return np.repeat(gray[..., None], 3, axis=2)
+
+
+def _shrunk_deep(image: Image.Image) -> npt.NDArray[np.float32]:
     values = np.asarray(image, np.float32)
     if image.mode.startswith("F"):
         values = np.nan_to_num(values, nan=0, posinf=0, neginf=0)
-    size = _size_within(values.shape, WORKING_SIDE)
-    values = np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_AREA), np.float32)
-    low, high = float(values.min()), float(values.max())
-    if low < 0 or high <= 1:
-        bottom, span = low, (high - low) or 1.0
-    else:
-        bottom, span = 0.0, 255.0 if high <= 255 else 65535.0 if high <= 65535 else high
-    gray = np.clip(np.rint((values - bottom) * (255 / span)), 0, 255).astype(np.uint8)
-    return np.repeat(gray[..., None], 3, axis=2)
+    return np.asarray(
+        cv2.resize(values, _size_within(values.shape, WORKING_SIDE), interpolation=cv2.INTER_AREA), np.float32
+    )

@@ -28,6 +28,7 @@ class ViewKind(IntEnum):
 
     FULL = 0
     FIGURATIVE = 1
+    INNER = 2
 
     @property
     def label(self) -> str:
@@ -297,6 +298,7 @@ class Hit:
         views: the view of the query and the view of the mark that matched best; none where no pictures were
             compared.
         reading: words read off the mark's picture, where its dataset gives no text.
+        words: what the mark says: its text, else what was read; None where that is nothing.
     """
 
     rank: int
@@ -306,8 +308,4 @@ class Hit:
     scores: Scores
     views: tuple[ViewKind, ...]
     reading: ReadText | None = None
-
-    @property
-    def words(self) -> str | None:
-        """The text of the mark, else what was read off its picture."""
-        return self.mark.text or (self.reading.text if self.reading else None)
+    words: str | None = None

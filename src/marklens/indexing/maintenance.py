@@ -141,7 +141,7 @@ def compact(folder: IndexFolder, threads: int, progress: Progress) -> Manifest:
         manifest = replace(
             manifest,
             counts=counts(folder, {}, derived.views, manifest.counts["faults"]),
-            rarity=derived.rarity,
+            rarity=derived.rarity or manifest.rarity,
             checksums=checksums(folder),
             removed=removed,
             made=stamp(),

@@ -76,7 +76,7 @@ def _patches(matches: PatchMatches) -> tuple[tuple[Patch, ...], tuple[Patch, ...
         matches.query, matches.mark, matches.similarities, matches.shares, strict=True
     ):
         hue, opacity = hue_of(int(query)), 0.25 + 0.45 * float(share) / strongest
-        note = f"{alike:.2f} alike, adds {share:.3f}"
+        note = f"{alike:.2f} alike, adds {share:.3f} to the likeness of the views"
         for patches, place in ((ours, int(query)), (theirs, int(mark))):
             row, column = divmod(place, PATCH_GRID)
             patches.append(Patch(column, row, hue, opacity, note))

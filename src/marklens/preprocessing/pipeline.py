@@ -20,8 +20,9 @@ from marklens.preprocessing.image_normalizer import (
     turn_light,
 )
 from marklens.preprocessing.text_masker import Fill, grow, is_line, remove_text, text_mask
+from marklens.preprocessing.unboxing import WHITE, unbox
 
-PREPROCESSING_VERSION = 4
+PREPROCESSING_VERSION = 5
 """Raise it whenever the same picture and options would give other pixels."""
 MASKING_SIDE = 256
 """Pixels; text is found and masked at this size, the size of L3D's pictures."""
@@ -37,6 +38,7 @@ class ViewOptions:
         trim: whether the empty border is cut off.
         polarity: whether marks on dark grounds are turned into their twins on light ones.
         figurative: whether marks with text also get a view without it.
+        inner: whether marks in a box also get a view of what stands in it, see `unboxing`.
         min_figure: share (0..1) of the ink that must be left without the text; below, the mark is nothing but
             text and keeps only its full view.
         detector, detector_side, confidence: the text detector and its arguments.
@@ -49,6 +51,7 @@ class ViewOptions:
     trim: bool = True
     polarity: bool = True
     figurative: bool = True
+    inner: bool = True
     min_figure: float = 0.08
     detector: str = "lettering"
     detector_side: int = 256
@@ -66,7 +69,8 @@ class PreparedMark:
     """A mark's views and how they came about.
 
     Attributes:
-        views: full first; the figurative one only if there is text and something beside it.
+        views: full first; the figurative one only if there is text and something beside it, the inner one
+            only if the mark is a box with something in it.
         mask: bool (h, w) of the removed text at `MASKING_SIDE`, None where nothing was removed.
         text: what was read, None where nothing is legible or nobody asked for it.
         seconds: time by stage (detect, mask, read, normalize).
@@ -105,21 +109,21 @@ class ViewMaker:
         """
         watch = Stopwatch()
         full, ground = self._full(picture)
-        views = [self._view(ViewKind.FULL, full, ground)]
+        small = shrink(full, MASKING_SIDE)
         watch.lap("normalize")
         if not self.options.figurative:
-            return PreparedMark(tuple(views), None, None, watch.seconds)
-        small = shrink(full, MASKING_SIDE)
+            views = self._views(full, small, None, ground)
+            watch.lap("normalize")
+            return PreparedMark(views, None, None, watch.seconds)
         found = self.find_text(small, ground)
         watch.lap("detect")
         figure = None if found.mask is None else remove_text(small, found.mask, ground, self.options.fill)
         watch.lap("mask")
         text = self._read(full, small, found) if read else None
         watch.lap("read")
-        if figure is not None:
-            views.append(self._figurative(figure, ground))
+        views = self._views(full, small, figure, ground)
         watch.lap("normalize")
-        return PreparedMark(tuple(views), found.mask, text, watch.seconds)
+        return PreparedMark(views, found.mask, text, watch.seconds)
 
     def rebuild(self, picture: Pixels, mask: Bools | None) -> tuple[View, ...]:
         """Make the views again from the stored mask of `prepare`: the same pixels, without looking for text.
@@ -128,15 +132,14 @@ class ViewMaker:
             PictureError: the picture is blank, or not the one the mask was made for.
         """
         full, ground = self._full(picture)
-        view = self._view(ViewKind.FULL, full, ground)
-        if mask is None:
-            return (view,)
         small = shrink(full, MASKING_SIDE)
+        if mask is None:
+            return self._views(full, small, None, ground)
         if mask.shape != small.shape[:2]:
             raise PictureError(
                 "changed", f"its text mask was made at {mask.shape}, the picture now gives {small.shape[:2]}"
             )
-        return view, self._figurative(remove_text(small, mask, ground, self.options.fill), ground)
+        return self._views(full, small, remove_text(small, mask, ground, self.options.fill), ground)
 
     def _full(self, picture: Pixels) -> tuple[Pixels, Ground]:
         ground = find_ground(picture)
@@ -145,6 +148,16 @@ class ViewMaker:
             raise PictureError("blank", "one flat colour, there is no mark on it")
         trimmed = self._trimmed(picture, ground, box)
         return turn_light(trimmed, ground) if self.options.polarity else (trimmed, ground)
+
+    def _views(self, full: Pixels, small: Pixels, figure: Pixels | None, ground: Ground) -> tuple[View, ...]:
+        """All views of a mark; `small` is the full picture at `MASKING_SIDE`, `figure` that without text."""
+        views = [self._view(ViewKind.FULL, full, ground)]
+        if figure is not None:
+            views.append(self._figurative(figure, ground))
+        inner = unbox(small if figure is None else figure, ground) if self.options.inner else None
+        if inner is not None:
+            views.append(self._view(ViewKind.INNER, inner, WHITE))
+        return tuple(views)
 
     def _figurative(self, figure: Pixels, ground: Ground) -> View:
         # the ground of the whole picture: the border of a trimmed one shows the mark itself

@@ -34,18 +34,18 @@ class ExtractedPatches:
 
     def of_marks(self, numbers: Ids) -> Part:
         """All views of some marks, in the order of `numbers`; those whose pictures are gone are left out."""
-        parts = [self._seen.get(number, partial(self._look, number)) for number in numbers.tolist()]
-        known = [part for part in parts if len(part[0])]
+        known: list[Part] = []
+        for number in numbers.tolist():
+            try:
+                known.append(self._seen.get(number, partial(self._look, number)))
+            except PictureError as error:  # not remembered: the picture may come back
+                logger.warning("mark {} is compared as a whole only: {}", number, error)
         if not known:
             return NOTHING
         return np.concatenate([ids for ids, _ in known]), LocalViews.joined([views for _, views in known])
 
     def _look(self, number: int) -> Part:
-        try:
-            views = self._views(number)
-        except PictureError as error:
-            logger.warning("mark {} is compared as a whole only: {}", number, error)
-            return NOTHING
+        views = self._views(number)
         pixels, inks = np.stack([view.pixels for view in views]), np.stack([view.ink for view in views])
         ids = np.array([number << VIEW_BITS | view.kind for view in views], np.int64)
         return ids, self._describe(pixels, inks)[1]

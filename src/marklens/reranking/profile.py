@@ -20,12 +20,14 @@ class Profile:
 
     Attributes:
         model: hash of the network.
+        reduction: dims and whitening of the bundled reduction that the global curve was measured under.
         weights: fitted on brands drawn by several hands.
         calibration: of the spatial channel, and of the global one under the network's bundled reduction.
         gain: what the weights were worth where they were fitted, for people.
     """
 
     model: str
+    reduction: tuple[int, float]
     weights: Weights
     calibration: Calibration
     gain: str
@@ -48,7 +50,11 @@ def find_profile(weights: Path, model_hash: str) -> Profile | None:
     try:
         curves = {name: knots(points) for name, points in document["calibration"].items()}
         profile = Profile(
-            document["model"], Weights(**document["weights"]), Calibration(**curves), document["gain"]
+            document["model"],
+            (int(document["reduction"][0]), float(document["reduction"][1])),
+            Weights(**document["weights"]),
+            Calibration(**curves),
+            document["gain"],
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ArtifactError(f"{path} is damaged ({error!r}): install Marklens again") from error
@@ -70,6 +76,17 @@ def with_ends(points: Sequence[Sequence[float]]) -> Knots:
     return ((0.0, 0.0), *knots(points), (1.0, 1.0)) if points else ()
 
 
-def calibrated_for(calibration: Calibration, rarity: Sequence[Sequence[float]]) -> Calibration:
-    """A calibration for an index that knows how alike its unrelated views are."""
-    return replace(calibration, global_=with_ends(rarity)) if rarity else calibration
+def calibrated_for(
+    profile: Profile | None, rarity: Sequence[Sequence[float]], reduction: tuple[int, float] | None
+) -> Calibration:
+    """The calibration for an index.
+
+    Args:
+        profile: of its network, or None.
+        rarity: how alike its unrelated views are; nothing if it is too small to tell.
+        reduction: dims and whitening if its reduction is the bundled one, else None.
+    """
+    known = Calibration() if profile is None else profile.calibration
+    if rarity:
+        return replace(known, global_=with_ends(rarity))
+    return known if profile is not None and profile.reduction == reduction else replace(known, global_=())

@@ -99,9 +99,11 @@ class Reranker:
         scores = self.channels(None, candidates, texts).combined(weights)
         first = np.argsort(-scores, kind="stable")
         near, far = first[: self.reach], first[self.reach :]
-        ranked = self._ranked(query, [candidates[row] for row in near], texts[near], weights)
+        looked_at = self._ranked(query, [candidates[row] for row in near], texts[near], weights)
+        known = [each for each in looked_at if each.scores.spatial is not None]
+        unknown = [each for each in looked_at if each.scores.spatial is None]  # their pictures are gone
         behind = self._ranked(None, [candidates[row] for row in far], texts[far], weights)
-        return ranked + [replace(each, score=min(each.score, ranked[-1].score)) for each in behind]
+        return known + _behind(known, sorted(unknown + behind, key=lambda each: -each.score))
 
     def channels(self, query: LocalViews | None, candidates: Sequence[Candidate], texts: Values) -> Channels:
         """What each channel says of the candidates, calibrated; arguments as `rerank`'s."""
@@ -120,7 +122,10 @@ class Reranker:
 
     def stored(self, number: int) -> LocalViews | None:
         """What is kept of a mark of the index, to ask for it as a query; None where nothing is."""
-        return None if self.store is None else self.store.of_marks(np.array([number], np.int64))[1]
+        if self.store is None:
+            return None
+        ids, views = self.store.of_marks(np.array([number], np.int64))
+        return views if len(ids) else None
 
     def reason(self, query: LocalViews, kinds: Sequence[ViewKind], number: int) -> Reason | None:
         """Why the spatial channel finds a mark of the index like the query; None where it does not apply.
@@ -161,6 +166,14 @@ class Reranker:
             best_pairs(spatial_similarities(query, views), owners, numbers),
             best_pairs(color_similarities(query.colors, views.colors), owners, numbers),
         )
+
+
+def _behind(known: Sequence[Ranked], others: Sequence[Ranked]) -> list[Ranked]:
+    """The others in their order with scores below those of the known ones, all on one scale."""
+    if not known or not others:
+        return list(others)
+    scale = min(1.0, known[-1].score / max(others[0].score, 1e-9))
+    return [replace(each, score=each.score * scale) for each in others]
 
 
 def best_pairs(pairs: Vectors, owners: Ids, numbers: Ids) -> Values:

@@ -2,7 +2,8 @@
 
 A reduction fitted on other marks gives other cosines. So an index remembers how alike unrelated views of it
 are: what its typical view finds in the 5th place of n is as alike as one unrelated view in n/5 is. On the
-scale of the scores each eighth is ten times rarer: 0.5 is one in 10,000, and 1 is kept for the same again.
+scale of the scores each eighth is ten times rarer, as far as that can be measured: up to about 0.5, one in
+10,000. Above it relatives begin; a straight line leads to 1, the same again.
 """
 
 import numpy as np

@@ -1,9 +1,9 @@
-"""Would a third kind of view pay: the connected parts of a mark, each on its own?
+"""Which further kinds of view pay: the inside of a box, the connected parts of a mark, each on its own?
 
-    python -m benchmarks.parts --dataset logos
+    python -m benchmarks.extra_views --dataset logos
 
-Asks validation brands in a small gallery, by the bundled reduction. A pair of views in which a part takes
-place counts `share` of its cosine, so that a part must be much more alike than the whole to win.
+Asks validation brands in a small gallery, by the bundled reduction. A pair of views in which a further one
+takes place counts `share` of its cosine, so that it must be much more alike than the whole to win.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ from marklens.cli.progress import shown_progress
 from marklens.core.artifacts import read_json
 from marklens.core.errors import PictureError
 from marklens.core.images import read_picture
-from marklens.core.types import Bools, Ids, Pixels, Vectors
+from marklens.core.types import Ids, Pixels, Vectors, ViewKind
 from marklens.embeddings.pca_reducer import bundled_reducer
 from marklens.evaluation.metrics import average_precision, first_is_relevant, recall_at
 from marklens.preprocessing.image_normalizer import find_ground, find_ink, fit_square, ink_box
@@ -34,6 +34,9 @@ PARTS = 3
 """Parts of a mark at most, the largest."""
 REACH = 5
 """Pixels of a 224-pixel view: what lies nearer together is one part."""
+PART = 7
+"""The kind of a part; no `ViewKind` has this number."""
+FURTHER = {"inner": int(ViewKind.INNER), "part": PART}
 SHARES = (1.0, 0.95, 0.9, 0.8, 0.7)
 
 
@@ -44,12 +47,12 @@ class Views:
     Attributes:
         vectors: float32 (views, dims).
         owners: int64 (views,), places of their marks, rising.
-        parts: bool (views,), which views are parts.
+        kinds: int64 (views,), `ViewKind`, or `PART`.
     """
 
     vectors: Vectors
     owners: Ids
-    parts: Bools
+    kinds: Ids
 
 
 def parts_of(view: Pixels) -> list[Pixels]:
@@ -82,7 +85,7 @@ def describe(dataset: Path, files: Sequence[str], threads: int) -> Views:
     )
     reducer = bundled_reducer(embedder.model_hash, 512, 0.75)
     assert reducer is not None
-    vectors, owners, parts = [], [], []
+    vectors, owners, kinds = [], [], list[int]()
     with shown_progress() as progress:
         progress.start("describe", len(files))
         for place, file in enumerate(files):
@@ -92,24 +95,25 @@ def describe(dataset: Path, files: Sequence[str], threads: int) -> Views:
             except PictureError:
                 continue
             pixels = [view.pixels for view in views]
-            extra = parts_of(pixels[-1])
+            whole = [view for view in views if view.kind != ViewKind.INNER]
+            extra = parts_of(whole[-1].pixels)
             vectors.append(reducer.reduce(embedder.embed(np.stack(pixels + extra))))
             owners += [place] * (len(pixels) + len(extra))
-            parts += [False] * len(pixels) + [True] * len(extra)
-    return Views(np.concatenate(vectors), np.array(owners, np.int64), np.array(parts, np.bool_))
+            kinds += [int(view.kind) for view in views] + [PART] * len(extra)
+    return Views(np.concatenate(vectors), np.array(owners, np.int64), np.array(kinds, np.int64))
 
 
-def measure(views: Views, asked: dict[int, list[int]], share: float | None) -> dict[str, Any]:
-    """Ask for every mark; parts count `share`, or not at all."""
-    kept = ~views.parts if share is None else np.ones(len(views.parts), np.bool_)
-    vectors, owners, parts = views.vectors[kept], views.owners[kept], views.parts[kept]
+def measure(views: Views, asked: dict[int, list[int]], kind: int | None, share: float) -> dict[str, Any]:
+    """Ask for every mark; further views of that kind count `share`, others not at all."""
+    kept = ~np.isin(views.kinds, [each for each in FURTHER.values() if each != kind])
+    vectors, owners, further = views.vectors[kept], views.owners[kept], views.kinds[kept] == kind
     starts = np.flatnonzero(np.diff(owners, prepend=-1))
     marks = owners[starts]
     rows = []
     for place, relevant in asked.items():
         mine = owners == place
         pairs = vectors[mine] @ vectors.T
-        pairs[parts[mine][:, None] | parts[None]] *= share or 0
+        pairs[further[mine][:, None] | further[None]] *= share
         scores = np.maximum.reduceat(pairs.max(axis=0), starts)
         scores[marks == place] = -np.inf
         ranks = np.sort([np.count_nonzero(scores >= scores[marks == other][0]) for other in relevant])
@@ -137,10 +141,14 @@ def main(
     for group in read_json(dataset / "groups_val.json").values():
         members = [places[file] for file in group if file in places and places[file] in known]
         asked |= {one: [other for other in members if other != one] for one in members if len(members) > 1}
-    rows = [{"parts count": "not at all", **measure(views, asked, None)}]
-    rows += [{"parts count": f"{share:g}", **measure(views, asked, share)} for share in SHARES]
-    parts = np.count_nonzero(views.parts)
-    report(f"{len(asked)} queries among {len(known)} marks, {parts} parts", rows, json)
+    rows = [{"further views": "none", "count": "", **measure(views, asked, None, 1)}]
+    for name, kind in FURTHER.items():
+        rows += [
+            {"further views": f"{np.count_nonzero(views.kinds == kind)} {name}", "count": f"{share:g}",
+             **measure(views, asked, kind, share)}
+            for share in SHARES
+        ]  # fmt: skip
+    report(f"{len(asked)} queries among {len(known)} marks", rows, json)
 
 
 if __name__ == "__main__":

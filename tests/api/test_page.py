@@ -67,7 +67,7 @@ def test_a_dropped_picture_is_searched_for(page: Any, marks: Path) -> None:
     assert "mark0003" in page.locator("#hits .card .origin").first.inner_text()
     page.locator("#hits .card img").first.wait_for()
     page.get_by_role("button", name="Show more").click()
-    page.wait_for_function("document.querySelectorAll('#hits .card').length === 30")
+    page.wait_for_function("() => document.querySelectorAll('#hits .card').length === 30")
     assert "not legal advice" in page.locator("footer").inner_text()
 
 
@@ -110,7 +110,7 @@ def test_reasons_lie_side_by_side(page: Any, marks: Path) -> None:
 def test_a_name_is_searched_for_by_keyboard(page: Any) -> None:
     page.get_by_label("Name on the mark").fill("Nordlicht")
     page.keyboard.press("Enter")
-    page.wait_for_function("document.getElementById('status').textContent.endsWith('ms')")
+    page.wait_for_function("() => document.getElementById('status').textContent.endsWith('ms')")
     assert page.locator("#error").is_hidden()
 
 
@@ -133,7 +133,7 @@ def test_a_service_with_keys_asks_for_one(browser: Any, index: Path, tmp_path: P
     with running(quick_service(index, tmp_path / "keys.json")) as client:
         opened = browser.new_page(base_url=str(client.base_url))
         opened.goto("/")
-        opened.get_by_label("Key").fill(key)
+        opened.locator("#key").fill(key)
         opened.get_by_role("button", name="Go on").click()
         opened.wait_for_selector("#weight-global")
         opened.close()

@@ -3,7 +3,7 @@ const $ = (id) => document.getElementById(id);
 const CHANNELS = { global: "as a whole", spatial: "its parts", text: "the name", color: "colours" };
 const PAGE = 24;
 const state = { file: null, mark: null, crop: null, codes: [], hits: [], chosen: new Map(), running: null, weights: {}, asked: null };
-const pictures = new Map();
+const pictures = new Map(); // path to { blob, address }
 
 function element(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
@@ -195,11 +195,16 @@ $("form").addEventListener("submit", async (event) => { event.preventDefault(); 
 $("more").addEventListener("click", () => search(state.hits.length));
 
 /* results */
-async function picture(id, kind) {
+function loaded(id, kind) {
   const path = `/marks/${id.split("/").map(encodeURIComponent).join("/")}/${kind}`;
-  if (!pictures.has(path)) pictures.set(path, call(path).then((answer) => answer.blob()).then(URL.createObjectURL));
+  if (!pictures.has(path)) {
+    const found = call(path).then((answer) => answer.blob()).then((blob) => ({ blob, address: URL.createObjectURL(blob) }));
+    found.catch(() => pictures.delete(path));
+    pictures.set(path, found);
+  }
   return pictures.get(path);
 }
+async function picture(id, kind) { return (await loaded(id, kind)).address; }
 function title(hit) { return hit.text || hit.read_text?.text || hit.id; }
 function showHits(more) {
   $("results").hidden = false;
@@ -308,7 +313,7 @@ $("report-csv").addEventListener("click", () => {
 const escaped = (text) => String(text ?? "").replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
 async function embedded(id) {
   try {
-    const blob = await (await fetch(await picture(id, "thumbnail"))).blob();
+    const { blob } = await loaded(id, "thumbnail");
     return await new Promise((done) => { const reader = new FileReader(); reader.onload = () => done(reader.result); reader.readAsDataURL(blob); });
   } catch { return ""; }
 }

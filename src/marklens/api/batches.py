@@ -57,9 +57,12 @@ async def _line(service: Service, index: int, image: UploadFile, options: Option
 async def _when_there_is_room(
     service: Service, data: bytes, name: str | None, options: Options
 ) -> dict[str, Any]:
-    async with asyncio.timeout(service.settings.timeout):
-        while service.inference.full:
-            await asyncio.sleep(WAIT_SECONDS)
+    try:
+        async with asyncio.timeout(service.settings.timeout):
+            while service.inference.full:
+                await asyncio.sleep(WAIT_SECONDS)
+    except TimeoutError:
+        raise service.inference.refusal() from None
     return await service.inference.run(
         lambda: service.with_engine(lambda engine: search_bytes(engine, data, name, options))
     )

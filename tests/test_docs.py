@@ -9,7 +9,9 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-COMMANDS = {"demo", "train", "search", "search-text", "evaluate", "export", "dataset", "index"}
+COMMANDS = {
+    "demo", "search", "search-text", "evaluate", "train", "export", "dataset", "index", "serve", "keys",
+}  # fmt: skip
 
 
 def test_generated_pages_are_fresh() -> None:
@@ -36,7 +38,7 @@ def test_commands_that_are_shown_exist(page: Path) -> None:
         if page.name == "commands.md":
             continue  # made by the generator
         assert words[1] in COMMANDS
-        depth = 2 if words[1] in {"dataset", "index"} else 1
+        depth = 2 if words[1] in {"dataset", "index", "keys"} else 1
         names = words[2].split("|") if depth == 2 else [""]
         for name in names:
             assert run([words[1], *([name] if name else []), "--help"]) == 0

@@ -33,7 +33,7 @@ from marklens.embeddings.view_describer import ViewDescriber
 from marklens.preprocessing.mask_store import decode_mask
 from marklens.preprocessing.pipeline import ViewMaker
 from marklens.reranking.reranker import Ranked, Reason, Reranker
-from marklens.reranking.scoring import Channels
+from marklens.reranking.scoring import Channels, Weights
 from marklens.retrieval.catalog import Catalog
 from marklens.retrieval.view_pairs import best_pairs
 from marklens.text.explanation import Explanation
@@ -70,8 +70,13 @@ class SearchResult:
 
     @property
     def views(self) -> tuple[View, ...]:
-        """What the network saw of the query."""
+        """What the network saw of the query; nothing where it is a mark of the index."""
         return () if self.query is None else self.query.views
+
+    @property
+    def kinds(self) -> tuple[ViewKind, ...]:
+        """Which views of the query were compared."""
+        return () if self.query is None else self.query.kinds
 
     @property
     def reading(self) -> ReadText | None:
@@ -94,30 +99,27 @@ class Explained:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A picture as the search compares it.
+    """A picture, or a mark of the index, as the search compares it.
 
     Attributes:
-        views: what the network saw.
+        views: what the network saw; none of a mark.
+        kinds: which views they are.
         vectors: float32 (views, dims), unit length.
-        local: patches and colours of the views.
+        local: patches and colours of the views; None where nothing is known of a mark's.
         reading: what was read off the picture, if that was asked for.
     """
 
     views: tuple[View, ...]
+    kinds: tuple[ViewKind, ...]
     vectors: Vectors
-    local: LocalViews
-    reading: ReadText | None
-
-    @property
-    def kinds(self) -> tuple[ViewKind, ...]:
-        """Which views they are."""
-        return tuple(view.kind for view in self.views)
+    local: LocalViews | None
+    reading: ReadText | None = None
 
     @property
     def bytes(self) -> int:
         """What it takes in memory."""
         shown = sum(view.pixels.nbytes + view.ink.nbytes for view in self.views)
-        return self.vectors.nbytes + self.local.bytes + shown
+        return self.vectors.nbytes + (0 if self.local is None else self.local.bytes) + shown
 
 
 class Engine:
@@ -162,6 +164,7 @@ class Engine:
         rerank: bool = True,
         text: str | None = None,
         read: bool = False,
+        weights: Weights | None = None,
     ) -> SearchResult:
         """Find the marks most like a picture, and like a name if one is given or read.
 
@@ -172,6 +175,7 @@ class Engine:
             rerank: whether to go on after stage 1, where the index has what that takes.
             text: a name that counts beside the picture, and brings candidates of its own.
             read: whether the words on the picture take the place of a name that is not given.
+            weights: of the channels, for this search alone; None takes the engine's.
 
         Raises:
             PictureError: there is nothing on the picture.
@@ -181,10 +185,57 @@ class Engine:
         if text is None and query.reading is not None:
             text = query.reading.text
         watch.lap("recall")
+        return self._found(query, top, wanted, rerank, text, weights, watch)
+
+    def search_mark(
+        self,
+        number: int,
+        top: int = 10,
+        wanted: Filter | None = None,
+        rerank: bool = True,
+        text: str | None = None,
+        weights: Weights | None = None,
+    ) -> SearchResult:
+        """Find the marks most like a mark of the index, itself among them, by what is stored of it.
+
+        Args:
+            number: of the mark.
+            top: how many hits.
+            wanted: as `search`'s.
+            rerank: as `search`'s.
+            text: as `search`'s.
+            weights: as `search`'s.
+        """
+        watch = Stopwatch()
+        vectors, kinds = self._stored(number)
+        query = Query((), kinds, vectors, self._reranker.stored(number) if rerank else None)
+        watch.lap("recall")
+        return self._found(query, top, wanted, rerank, text, weights, watch)
+
+    @property
+    def weights(self) -> Weights:
+        """Of the channels, unless a search brings its own."""
+        return self._reranker.weights
+
+    def close(self) -> None:
+        """Close what is open of the index; no search may be under way."""
+        self.catalog.close()
+
+    def _found(
+        self,
+        query: Query,
+        top: int,
+        wanted: Filter | None,
+        rerank: bool,
+        text: str | None,
+        weights: Weights | None,
+        watch: Stopwatch,
+    ) -> SearchResult:
+        """Both stages for a query that is described."""
         candidates = self.candidates(query.vectors, query.kinds, max(top, self.depth), wanted)
         candidates, texts = self._named(text, query.vectors, query.kinds, candidates, wanted)
         watch.lap("retrieve")
-        ranked = self._reranker.rerank(query.local if rerank else None, candidates, texts)[:top]
+        ranked = self._reranker.rerank(query.local if rerank else None, candidates, texts, weights)[:top]
         hits = self._hits(
             [(found.candidate.number, found.score, found.scores, found.candidate.views) for found in ranked]
         )
@@ -194,8 +245,9 @@ class Engine:
     def explain(self, result: SearchResult, hit: Hit) -> Explained:
         """Why a hit is one: what of it was compared, patch by patch and sound by sound."""
         patches = words = None
-        if result.query is not None and hit.scores.spatial is not None:
-            patches = self._reranker.reason(result.query.local, result.query.kinds, hit.number)
+        query = result.query
+        if query is not None and query.local is not None and hit.scores.spatial is not None:
+            patches = self._reranker.reason(query.local, query.kinds, hit.number)
         if result.text is not None and hit.words is not None:
             words = self._names().explain(result.text, hit.words)
         return Explained(patches, words)
@@ -216,7 +268,7 @@ class Engine:
         pooled, local = self._describer.describe(pixels, inks)
         vectors = self._reducer.reduce(pooled)
         watch.lap("embed")
-        return Query(views, vectors, local, prepared.text)
+        return Query(views, tuple(view.kind for view in views), vectors, local, prepared.text)
 
     def ranked(self, number: int, depth: int) -> list[Ranked]:
         """Both stages for a mark of the index, by what is stored of it: no picture is read."""

@@ -160,6 +160,25 @@ class PostgresSettings(_Section):
     connections: int = Field(4, ge=1, description="searches that may run at once in one process")
     patience: float = Field(10.0, gt=0, description="seconds that a search waits for a server that restarts")
     build_memory: int = Field(1024, ge=1, description="megabytes the server may take to build a graph")
+class ServeSettings(_Section):
+    """The service."""
+
+    workers: int = Field(
+        default_factory=lambda: os.cpu_count() or 1, ge=1, description="searches that run at once"
+    )
+    queue: int = Field(32, ge=0, description="searches that may wait; more are refused with 503")
+    timeout: float = Field(30.0, gt=0, description="seconds after which a search is given up")
+    body_mb: int = Field(16, ge=1, le=64, description="of one upload")
+    batch_mb: int = Field(256, ge=1, description="of the uploads of one batch together")
+    batch: int = Field(200, ge=1, le=1000, description="pictures of one batch")
+    body_timeout: float = Field(60.0, gt=0, description="seconds in which an upload must have arrived")
+    requests: int = Field(256, ge=1, description="requests under way at once, uploads among them")
+    top: int = Field(1000, ge=1, description="hits that may be asked for, the skipped ones among them")
+    rate: str = Field("600/minute", description="requests of one key; a picture of a batch counts as one")
+    rate_address: str = Field("1200/minute", description="requests of one address")
+    origins: tuple[str, ...] = Field((), description="web origins whose pages may call (CORS)")
+    proxies: tuple[str, ...] = Field((), description="addresses of proxies whose X-Forwarded-For is believed")
+    reload: float = Field(2.0, gt=0, description="seconds between looks whether the index was changed")
 
 
 class Settings(BaseSettings):
@@ -178,6 +197,7 @@ class Settings(BaseSettings):
     scoring: ScoringSettings = ScoringSettings()
     train: TrainSettings = Field(default_factory=TrainSettings)
     postgres: PostgresSettings = PostgresSettings()
+    serve: ServeSettings = Field(default_factory=ServeSettings)
 
     @classmethod
     def settings_customise_sources(

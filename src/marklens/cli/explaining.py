@@ -1,61 +1,11 @@
-"""Why a hit is one, in the documents and on the page of the search commands."""
+"""Why a hit is one, on the page of the search commands."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from marklens.core.types import Hit
-    from marklens.engine import Engine, Explained, SearchResult
+    from marklens.engine import Engine, SearchResult
     from marklens.pages.reasons import ReasonOnPage
-    from marklens.text.explanation import Explanation
-
-
-def reason_document(explained: "Explained") -> dict[str, Any]:
-    """What ``--explain`` adds to a hit of a document.
-
-    Patches count 0..48, row by row from the upper left; the shares of the matches sum to the similarity of
-    the views, which the spatial score puts on the scale that all indexes share. The gains of the steps of an
-    alignment sum to its score.
-    """
-    patches = explained.patches
-    return {
-        "views": None if patches is None else [view.label for view in patches.views],
-        "similarity": None if patches is None else float(patches.matches.shares.sum()),
-        "patches": None
-        if patches is None
-        else [
-            {"query": int(ours), "mark": int(theirs), "similarity": float(alike), "share": float(share)}
-            for ours, theirs, alike, share in zip(
-                patches.matches.query,
-                patches.matches.mark,
-                patches.matches.similarities,
-                patches.matches.shares,
-                strict=True,
-            )
-        ],
-        "words": None if explained.words is None else _words_document(explained.words),
-    }
-
-
-def _words_document(words: "Explanation") -> dict[str, Any]:
-    aligned = words.alignment
-    return {
-        "score": words.total,
-        "sound": words.sound,
-        "spelling": words.spelling,
-        "language": words.language,
-        "alignment": None
-        if aligned is None
-        else {
-            "similarity": aligned.similarity,
-            "score": aligned.score,
-            "steps": [
-                {"query": ours, "mark": theirs, "gain": gain}
-                for (ours, theirs), gain in zip(aligned.pairs, aligned.gains, strict=True)
-            ],
-            "before": list(aligned.before),
-            "after": list(aligned.after),
-        },
-    }
 
 
 def page_reasons(engine: "Engine", result: "SearchResult") -> "dict[int, ReasonOnPage]":

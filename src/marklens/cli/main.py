@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from marklens import __version__
-from marklens.cli import dataset, demo, evaluate, export, index, search, search_text, train
+from marklens.cli import dataset, demo, evaluate, export, index, keys, search, search_text, serve, train
 from marklens.cli.logs import configure_logs
 from marklens.core.errors import MarklensError
 
@@ -33,6 +33,8 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("train")(train.train)
 app.command("export")(export.export)
 app.command("demo")(demo.demo)
+app.command("serve")(serve.serve)
+app.add_typer(keys.app, name="keys")
 
 
 def _print_version(wanted: bool) -> None:

@@ -1,13 +1,12 @@
 """`marklens search`: which marks look like this picture?"""
 
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from marklens.cli.explaining import page_reasons, reason_document
+from marklens.cli.explaining import page_reasons
 from marklens.cli.options import (
     ExplainOption,
     IndexOption,
@@ -16,19 +15,16 @@ from marklens.cli.options import (
     ViennaOption,
     WhereOption,
     YearsOption,
-    filter_document,
-    make_filter,
     print_json,
-    read_crop,
-    require_words,
 )
 from marklens.core.errors import MarklensError, PictureError, UsageError
+from marklens.documents import Answer, Asked, search_document
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from marklens.core.types import Crop, Filter, Hit, Pixels
-    from marklens.engine import Engine, SearchResult
+    from marklens.core.types import Crop, Hit
+    from marklens.engine import Engine
 
 
 def search(
@@ -72,9 +68,10 @@ def search(
     """
     from marklens.assembly import open_engine
     from marklens.core.artifacts import write_text
+    from marklens.questions import make_filter, read_crop, require_words
     from marklens.settings import load_settings
 
-    asked = Asked(image, text, crop, make_filter(vienna or (), years, where or ()), not no_rerank, read)
+    asked = Asked(image.name, text, crop, make_filter(vienna or (), years, where or ()), not no_rerank, read)
     if text is not None:
         require_words(text)
     if explain and not as_json:
@@ -83,91 +80,31 @@ def search(
     if not image.is_file():
         raise UsageError(f"{image} is no file: give the picture to search for")
     engine = open_engine(index, load_settings())
-    answer = _ask(engine, asked, part, top)
+    answer = _ask(engine, image, asked, part, top)
     if html is not None:
         write_text(html, _page(engine, answer))
     if as_json:
-        print_json(to_document(engine, answer, explain))
+        print_json(search_document(engine, answer, explain))
     else:
         print_hits(answer.result.hits, answer.timings, html)
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What is asked for; `crop` as it was given."""
-
-    image: Path
-    text: str | None
-    crop: str | None
-    wanted: "Filter"
-    rerank: bool
-    read: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A search with its answer; `timings` count the decoding too."""
-
-    asked: Asked
-    picture: "Pixels"
-    result: "SearchResult"
-    timings: dict[str, float]
-
-
-def _ask(engine: "Engine", asked: Asked, part: "Crop | None", top: int) -> Answer:
+def _ask(engine: "Engine", image: Path, asked: Asked, part: "Crop | None", top: int) -> Answer:
     from marklens.core.images import read_picture
 
     started = perf_counter()
     try:
-        picture = read_picture(asked.image, part)
+        picture = read_picture(image, part)
         decoding = (perf_counter() - started) * 1e3
         result = engine.search(picture, top, asked.wanted, asked.rerank, asked.text, asked.read)
     except PictureError as error:
         if error.kind == "crop":
             raise UsageError(f"--crop {asked.crop}: {error.reason}") from error
-        raise MarklensError(f"{asked.image} cannot be searched for: {error}") from error
+        raise MarklensError(f"{image} cannot be searched for: {error}") from error
     timings = dict(result.timings_ms)
     for stage in ("preprocess", "total"):
         timings[stage] += decoding
     return Answer(asked, picture, result, timings)
-
-
-def to_document(engine: "Engine", answer: Answer, explain: bool) -> dict[str, Any]:
-    """The document of ``marklens search --json``."""
-    asked, result = answer.asked, answer.result
-    hits = [hit_document(hit) for hit in result.hits]
-    if explain:
-        for document, hit in zip(hits, result.hits, strict=True):
-            document["reason"] = reason_document(engine.explain(result, hit))
-    return {
-        "query": {
-            "file": asked.image.name,
-            "text": asked.text,
-            "read_text": None if result.reading is None else asdict(result.reading),
-            "crop": asked.crop,
-            "views": [view.kind.label for view in result.views],
-            **filter_document(asked.wanted),
-        },
-        "hits": hits,
-        "timings_ms": {stage: round(value, 3) for stage, value in answer.timings.items()},
-    }
-
-
-def hit_document(hit: "Hit") -> dict[str, Any]:
-    """One hit in the documents of the search commands."""
-    scores = {name.rstrip("_"): value for name, value in asdict(hit.scores).items()}
-    return {
-        "rank": hit.rank,
-        "id": hit.mark.id,
-        "file": hit.mark.file,
-        "score": hit.score,
-        "scores": scores,
-        "views": [view.label for view in hit.views],
-        "text": hit.mark.text,
-        "read_text": None if hit.reading is None else asdict(hit.reading),
-        "vienna_codes": list(hit.mark.vienna_codes),
-        "year": hit.mark.year,
-    }
 
 
 def hits_table(hits: tuple["Hit", ...], title: str) -> "Table":
@@ -209,6 +146,7 @@ def _page(engine: "Engine", answer: Answer) -> str:
     asked, result = answer.asked, answer.result
     facts = {"marks": f"{engine.catalog.counts().marks:,}", "Marklens": __version__}
     part = None if asked.crop is None else f"part {asked.crop}"
-    query = QueryOnPage(asked.image.name, answer.picture, result.views, result.text, part)
+    assert answer.picture is not None
+    query = QueryOnPage(asked.file, answer.picture, result.views, result.text, part)
     reasons = page_reasons(engine, result)
     return results_page(query, result.hits, asked.wanted, answer.timings, facts, reasons)

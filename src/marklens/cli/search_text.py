@@ -1,10 +1,9 @@
 """`marklens search-text`: which marks are called like this?"""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
-from marklens.cli.explaining import reason_document
 from marklens.cli.options import (
     ExplainOption,
     IndexOption,
@@ -13,17 +12,11 @@ from marklens.cli.options import (
     ViennaOption,
     WhereOption,
     YearsOption,
-    filter_document,
-    make_filter,
     print_json,
-    require_words,
 )
-from marklens.cli.search import hit_document, print_hits
+from marklens.cli.search import print_hits
 from marklens.core.errors import UsageError
-
-if TYPE_CHECKING:
-    from marklens.core.types import Filter
-    from marklens.engine import SearchResult
+from marklens.documents import text_document
 
 
 def search_text(
@@ -45,6 +38,7 @@ def search_text(
     Example: marklens search-text "Kwik Kopy" --index my-index
     """
     from marklens.assembly import open_engine
+    from marklens.questions import make_filter, require_words
     from marklens.settings import load_settings
 
     wanted = make_filter(vienna or (), years, where or ())
@@ -54,21 +48,6 @@ def search_text(
     engine = open_engine(index, load_settings())
     result = engine.search_text(text, top, wanted)
     if as_json:
-        document = _document(text, result, wanted)
-        if explain:
-            for row, hit in zip(document["hits"], result.hits, strict=True):
-                row["reason"] = reason_document(engine.explain(result, hit))
-        print_json(document)
+        print_json(text_document(engine, text, result, wanted, explain))
     else:
         print_hits(result.hits, dict(result.timings_ms), None)
-
-
-def _document(text: str, result: "SearchResult", wanted: "Filter") -> dict[str, Any]:
-    return {
-        "query": {
-            "text": text,
-            **filter_document(wanted),
-        },
-        "hits": [hit_document(hit) for hit in result.hits],
-        "timings_ms": {stage: round(value, 3) for stage, value in result.timings_ms.items()},
-    }

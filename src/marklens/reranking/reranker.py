@@ -74,7 +74,11 @@ class Reranker:
         self.store, self.weights, self.calibration, self.reach = store, weights, calibration, reach
 
     def rerank(
-        self, query: LocalViews | None, candidates: Sequence[Candidate], texts: Values | None = None
+        self,
+        query: LocalViews | None,
+        candidates: Sequence[Candidate],
+        texts: Values | None = None,
+        weights: Weights | None = None,
     ) -> list[Ranked]:
         """Score all candidates and sort them, best first; equal ones stay in the order they came in.
 
@@ -83,20 +87,22 @@ class Reranker:
             candidates: of stage 1.
             texts: float32 (n,), 0..1, the text channel of the candidates, NaN where it does not apply; None
                 where no text is asked for.
+            weights: of the channels, for this query alone; None takes those of the re-ranker.
         """
+        weights = weights or self.weights
         if texts is None:
             texts = np.full(len(candidates), np.nan, np.float32)
         if self.store is None or query is None:
-            return self._ranked(None, candidates, texts)
+            return self._ranked(None, candidates, texts, weights)
         if self.reach is None or len(candidates) <= self.reach:
-            return self._ranked(query, candidates, texts)
-        scores = self.channels(None, candidates, texts).combined(self.weights)
+            return self._ranked(query, candidates, texts, weights)
+        scores = self.channels(None, candidates, texts).combined(weights)
         first = np.argsort(-scores, kind="stable")
         near, far = first[: self.reach], first[self.reach :]
-        looked_at = self._ranked(query, [candidates[row] for row in near], texts[near])
+        looked_at = self._ranked(query, [candidates[row] for row in near], texts[near], weights)
         known = [each for each in looked_at if each.scores.spatial is not None]
         unknown = [each for each in looked_at if each.scores.spatial is None]  # their pictures are gone
-        behind = self._ranked(None, [candidates[row] for row in far], texts[far])
+        behind = self._ranked(None, [candidates[row] for row in far], texts[far], weights)
         return known + _behind(known, sorted(unknown + behind, key=lambda each: -each.score))
 
     def channels(self, query: LocalViews | None, candidates: Sequence[Candidate], texts: Values) -> Channels:
@@ -142,10 +148,10 @@ class Reranker:
         return Reason((kinds[row], kind), match_patches(query.view(row), views.view(column)))
 
     def _ranked(
-        self, query: LocalViews | None, candidates: Sequence[Candidate], texts: Values
+        self, query: LocalViews | None, candidates: Sequence[Candidate], texts: Values, weights: Weights
     ) -> list[Ranked]:
         channels = self.channels(query, candidates, texts)
-        scores = channels.combined(self.weights)
+        scores = channels.combined(weights)
         order = np.argsort(-scores, kind="stable").tolist()
         return [Ranked(candidates[row], float(scores[row]), channels.scores(row)) for row in order]
 

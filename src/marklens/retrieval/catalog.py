@@ -112,6 +112,10 @@ class Catalog:
             )
         return Catalog(database)
 
+    def connect(self, count: int) -> None:
+        """Open so many connections now: those that are open outlive a catalog put in this one's place."""
+        self._database.connect(count)
+
     def close(self) -> None:
         """Close all connections."""
         self._database.close()

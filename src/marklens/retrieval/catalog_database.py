@@ -35,6 +35,13 @@ class Database:
                 db.execute("SELECT * FROM sqlite_master").fetchall()
         return Database(path, writable)
 
+    def connect(self, count: int) -> None:
+        """Have so many connections at rest, each with its view of the file's tables."""
+        while len(self._idle) < count:
+            db = self._connect()
+            db.execute("SELECT changes FROM state").fetchone()
+            self._idle.append(db)
+
     def close(self) -> None:
         """Close the connections at rest."""
         while self._idle:

@@ -1,0 +1,321 @@
+"""What can be asked of the service."""
+
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, File, Form, Request, UploadFile
+from starlette.responses import Response, StreamingResponse
+
+from marklens.api.batches import batch_lines, to_json
+from marklens.api.forms import FilterOf, FilterQuery, PageOf, SearchOptions, ServiceOf
+from marklens.api.metrics import CONTENT_TYPE
+from marklens.api.pictures import mark_picture, mark_thumbnail, mark_view
+from marklens.api.problems import MEDIA_TYPE, ProblemError
+from marklens.api.schemas import (
+    BatchLine,
+    ExplainField,
+    FacetsDocument,
+    MarkDocument,
+    Problem,
+    Reloaded,
+    SearchAnswer,
+    State,
+    TextAnswer,
+    VersionDocument,
+)
+from marklens.api.searching import Options, mark_number, search_by_mark, search_by_text, search_bytes
+from marklens.api.service import Service
+from marklens.core.images import MAX_BYTES
+from marklens.engine import Engine
+from marklens.questions import require_words
+
+KEPT = {"Cache-Control": "private, max-age=300"}
+"""Of pictures: a changed index shows its new ones after five minutes."""
+
+
+def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    content = {MEDIA_TYPE: {"schema": Problem.model_json_schema(ref_template="#/components/schemas/{model}")}}
+    return {status: {"description": _MEANINGS[status], "content": content} for status in statuses}
+
+
+_MEANINGS = {
+    400: "The request cannot be read.",
+    401: "No key, or one that does not open.",
+    403: "The key has not the scope that this needs.",
+    404: "There is no such mark, or its picture is gone.",
+    408: "The upload was too slow.",
+    413: "Too much was sent, or the picture has too many pixels.",
+    415: "That is no picture.",
+    422: "A field, a filter or the picture cannot be used.",
+    429: "More requests than the key or the address may make.",
+    503: "Too many searches wait, or the index is being changed; Retry-After says when to come again.",
+}
+_ALWAYS = _problems(401, 403, 429, 503)
+_FORM = {**_ALWAYS, **_problems(400, 408, 413, 422)}
+router = APIRouter(responses=_ALWAYS)
+
+
+def _answer(model: type[Any], description: str) -> dict[int | str, dict[str, Any]]:
+    return {200: {"model": model, "description": description}}
+
+
+def _json(document: Any, status: int = 200) -> Response:
+    return Response(to_json(document), status, media_type="application/json")
+
+
+@router.post(
+    "/search",
+    tags=["search"],
+    summary="Which marks look like this picture?",
+    responses={**_answer(SearchAnswer, "The hits, best first."), **_FORM, **_problems(404, 415)},
+)
+async def search(
+    request: Request,
+    service: ServiceOf,
+    options: SearchOptions,
+    image: Annotated[UploadFile | None, File(description="PNG, JPEG, WebP, GIF, TIFF, BMP or SVG")] = None,
+    mark_id: Annotated[str | None, Form(max_length=500, description="a mark of the index instead")] = None,
+) -> Response:
+    """Give a picture, or the id of a mark. The answer is that of `marklens search --json`."""
+    if (image is None) == (mark_id is None):
+        raise ProblemError(422, "invalid", "give either image, a picture, or mark_id, a mark of the index")
+    work = _work(mark_id, options) if image is None else await _upload(image, options)
+    return await _searched(service, request, work)
+
+
+@router.post(
+    "/batch",
+    tags=["search"],
+    summary="Many pictures, answered one JSON line each",
+    response_class=StreamingResponse,
+    responses={
+        200: {
+            "description": "A line for each picture, in their order; a bad picture costs its own line only.",
+            "content": {"application/x-ndjson": {"schema": BatchLine.model_json_schema()}},
+        },
+        **_FORM,
+    },
+)
+async def batch(
+    request: Request,
+    service: ServiceOf,
+    options: SearchOptions,
+    image: Annotated[list[UploadFile], File(description="the pictures: repeat the field")],
+) -> Response:
+    """The options hold for every picture."""
+    if len(image) > service.settings.batch:
+        raise ProblemError(422, "too-many-pictures", f"at most {service.settings.batch} pictures")
+    key = request.scope.get("marklens.key")
+    if key is not None and len(image) > 1:
+        service.rates.charge("key", key.id, len(image) - 1)
+    return StreamingResponse(batch_lines(service, image, options), media_type="application/x-ndjson")
+
+
+@router.post(
+    "/search/text",
+    tags=["search"],
+    summary="Which marks are called like this?",
+    responses={**_answer(TextAnswer, "The hits, best first."), **_FORM},
+)
+async def search_text(
+    request: Request,
+    service: ServiceOf,
+    text: Annotated[str, Form(max_length=500, description="the name to search for")],
+    page: PageOf,
+    wanted: FilterOf,
+    explain: ExplainField = False,
+) -> Response:
+    """The answer is that of `marklens search-text --json`."""
+    require_words(text)
+    options = Options(page[0], page[1], wanted=wanted, explain=explain)
+    return await _searched(service, request, lambda engine: search_by_text(engine, text, options))
+
+
+@router.get(
+    "/marks/{id:path}/picture",
+    tags=["marks"],
+    summary="The picture of a mark, as PNG",
+    response_class=Response,
+    responses={200: {"content": {"image/png": {}}}, **_problems(404)},
+)
+async def picture(id: str, service: ServiceOf) -> Response:
+    """At most 512 pixels a side, whatever the file holds."""
+    data = await _looked(service, lambda engine: mark_picture(engine, mark_number(engine, id)))
+    return Response(data, media_type="image/png", headers=KEPT)
+
+
+@router.get(
+    "/marks/{id:path}/thumbnail",
+    tags=["marks"],
+    summary="A small picture of a mark, as WebP",
+    response_class=Response,
+    responses={200: {"content": {"image/webp": {}}}, **_problems(404)},
+)
+async def thumbnail(id: str, service: ServiceOf) -> Response:
+    """At most 224 pixels a side."""
+
+    def look(engine: Engine) -> bytes:
+        number = mark_number(engine, id)
+        key = service.index.openings, number
+        return service.thumbnails.get(key, lambda: mark_thumbnail(engine, number))
+
+    return Response(await _looked(service, look), media_type="image/webp", headers=KEPT)
+
+
+@router.get(
+    "/marks/{id:path}/views/{kind}",
+    tags=["marks"],
+    summary="What the network saw of a mark, as WebP",
+    response_class=Response,
+    responses={200: {"content": {"image/webp": {}}}, **_problems(404)},
+)
+async def view(id: str, kind: Literal["full", "figurative", "inner"], service: ServiceOf) -> Response:
+    """The square that the patches of `explain` lie on, 7 by 7."""
+    data = await _looked(service, lambda engine: mark_view(engine, mark_number(engine, id), kind))
+    return Response(data, media_type="image/webp", headers=KEPT)
+
+
+@router.get(
+    "/marks/{id:path}",
+    tags=["marks"],
+    summary="What the index knows of a mark",
+    responses={**_answer(MarkDocument, "The mark."), **_problems(404)},
+)
+async def mark(id: str, service: ServiceOf) -> Response:
+    """All but where its picture lies."""
+    return _json(await _looked(service, lambda engine: _mark_document(engine, mark_number(engine, id))))
+
+
+@router.get(
+    "/facets",
+    tags=["marks"],
+    summary="How many marks there are for each value",
+    responses={**_answer(FacetsDocument, "Counts of the marks that satisfy the filter."), **_problems(422)},
+)
+async def facets(service: ServiceOf, wanted: FilterQuery) -> Response:
+    """Vienna codes by division; of each attribute the hundred most frequent values."""
+
+    def count(engine: Engine) -> dict[str, Any]:
+        from marklens.datasets.vienna import described
+
+        found, allowed = engine.catalog.facets(wanted), engine.catalog.allowed(wanted)
+        return {
+            "marks": engine.catalog.counts().marks if allowed is None else int(allowed.sum()),
+            "vienna": {
+                code: {"name": described(code), "count": count} for code, count in found.vienna.items()
+            },
+            "years": {str(year): count for year, count in found.years.items()},
+            "attributes": {name: dict(values) for name, values in found.attributes.items()},
+        }
+
+    return _json(await _looked(service, count))
+
+
+@router.get("/health", tags=["service"], summary="Does the process live?", responses=_answer(State, "Yes."))
+async def health() -> Response:
+    """For whoever restarts it."""
+    return _json({"status": "alive"})
+
+
+@router.get(
+    "/ready",
+    tags=["service"],
+    summary="Is the index open and the network warm?",
+    responses={**_answer(State, "Yes."), **_problems(503)},
+)
+async def ready(service: ServiceOf) -> Response:
+    """For whoever sends requests here."""
+    if service.stopping or not service.index.ready:
+        raise ProblemError(503, "not-ready", "the index is not open", {"Retry-After": "2"})
+    return _json({"status": "ready"})
+
+
+@router.get(
+    "/metrics",
+    tags=["service"],
+    summary="Meters for Prometheus",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {}}}},
+)
+async def metrics(service: ServiceOf) -> Response:
+    """Times by stage and route, errors by kind, the queue, the index."""
+    return Response(service.metrics.exposition(), headers={"Content-Type": CONTENT_TYPE})
+
+
+@router.get(
+    "/version",
+    tags=["service"],
+    summary="What runs here",
+    responses=_answer(VersionDocument, "The versions."),
+)
+async def version(service: ServiceOf) -> Response:
+    """Marklens, the network, the index."""
+
+    def look(engine: Engine) -> dict[str, Any]:
+        from dataclasses import asdict
+
+        from marklens import __version__
+
+        recipe = engine.recipe
+        weights = {name.rstrip("_"): value for name, value in asdict(engine.weights).items()}
+        return {
+            "marklens": __version__,
+            "marks": engine.catalog.counts().marks,
+            "model": recipe["model"]["hash"],
+            "preprocessing": recipe["preprocessing"]["version"],
+            "weights": weights,
+            "reranks": engine.reranks,
+        }
+
+    return _json(await _looked(service, look))
+
+
+@router.post(
+    "/reload",
+    tags=["service"],
+    summary="Look now whether the index was changed",
+    responses=_answer(Reloaded, "Whether another index serves now."),
+)
+async def reload(service: ServiceOf) -> Response:
+    """Needs a key of the scope write. The service looks by itself too, every two seconds."""
+    return _json({"reloaded": await service.pictures.run(service.refresh)})
+
+
+async def _upload(image: UploadFile, options: Options) -> Callable[[Engine], dict[str, Any]]:
+    data, name = await image.read(MAX_BYTES + 1), image.filename
+    return lambda engine: search_bytes(engine, data, name, options)
+
+
+def _work(mark_id: str | None, options: Options) -> Callable[[Engine], dict[str, Any]]:
+    return lambda engine: search_by_mark(engine, mark_id or "", options)
+
+
+async def _searched(service: Service, request: Request, work: Callable[[Engine], dict[str, Any]]) -> Response:
+    document = await service.inference.run(lambda: service.with_engine(work), request)
+    service.metrics.stages(document["timings_ms"])
+    return _json(document)
+
+
+async def _looked(service: Service, work: Callable[[Engine], Any]) -> Any:
+    """Short work beside the searches."""
+    return await service.pictures.run(lambda: service.with_engine(work))
+
+
+def _mark_document(engine: Engine, number: int) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from marklens.datasets.vienna import described
+
+    mark = engine.catalog.marks([number])[number]
+    reading = engine.catalog.readings([number]).get(number)
+    return {
+        "id": mark.id,
+        "file": mark.file,
+        "text": mark.text,
+        "read_text": None if reading is None else asdict(reading),
+        "vienna_codes": list(mark.vienna_codes),
+        "vienna": {code: described(code) for code in mark.vienna_codes},
+        "year": mark.year,
+        "attributes": dict(mark.attributes),
+        "views": [kind.label for kind in engine.catalog.view_kinds([number]).get(number, ())],
+    }

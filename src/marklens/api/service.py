@@ -1,0 +1,109 @@
+"""What one running service is made of."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from marklens.api.inference import Inference
+from marklens.api.keys import KeyRing
+from marklens.api.limits import SMALL_BODY, RateLimits
+from marklens.api.living_index import LivingIndex
+from marklens.api.metrics import Metrics
+from marklens.core.byte_cache import ByteCache
+from marklens.core.errors import ArtifactError, MarklensError
+from marklens.engine import Engine
+from marklens.indexing.folder import IndexFolder
+from marklens.settings import ServeSettings, Settings
+
+Value = TypeVar("Value")
+PICTURE_WORKERS, PICTURE_QUEUE = 2, 512
+"""Pictures for the page: short work beside the searches; a page asks for dozens at once."""
+PICTURE_BYTES = 64 << 20
+"""For thumbnails shown lately, some 10,000."""
+
+
+class Service:
+    """The parts that the routes share.
+
+    Args:
+        settings: how much may be asked for.
+        index: what is searched.
+        keys: who may ask; None lets everybody.
+    """
+
+    def __init__(self, settings: ServeSettings, index: LivingIndex, keys: KeyRing | None = None) -> None:
+        self.settings, self.index, self.keys = settings, index, keys
+        self.rates = RateLimits(settings.rate, settings.rate_address)
+        self.inference = Inference(settings.workers, settings.queue, settings.timeout)
+        self.pictures = Inference(PICTURE_WORKERS, PICTURE_QUEUE, settings.timeout, "picture")
+        self.thumbnails = ByteCache[bytes](PICTURE_BYTES, len)
+        self.metrics = Metrics()
+        self.stopping = False
+        gauge = self.metrics.gauge
+        gauge("queue_depth", "Searches that wait.", lambda: self.inference.depth)
+        gauge("searches_running", "Searches that run.", lambda: self.inference.running)
+        gauge("index_marks", "Living marks of the index.", self._marks)
+        gauge("index_openings", "How often the index was opened.", lambda: index.openings)
+
+    def with_engine(self, work: Callable[[Engine], Value]) -> Value:
+        """Do some work on the index as it is now; if it is changed just then, once more on the new one."""
+        try:
+            with self.index.lent() as engine:
+                return work(engine)
+        except ArtifactError:
+            self.refresh()
+        with self.index.lent() as engine:
+            return work(engine)
+
+    def refresh(self) -> bool:
+        """Open the index anew if it has changed, see `LivingIndex.refresh`.
+
+        Raises:
+            ArtifactError: it cannot be opened now.
+        """
+        try:
+            return self.index.refresh()
+        except (MarklensError, OSError) as error:
+            raise ArtifactError(str(error)) from error
+
+    def most_bytes(self, path: str) -> int:
+        """How large a request may be."""
+        megabytes = {"/search": self.settings.body_mb, "/batch": self.settings.batch_mb}.get(path, 0)
+        return SMALL_BODY + (megabytes << 20)
+
+    def close(self) -> None:
+        """Finish what runs and close the index."""
+        self.stopping = True
+        self.inference.close()
+        self.pictures.close()
+        self.index.close()
+
+    def _marks(self) -> float:
+        try:
+            return self.with_engine(lambda engine: engine.catalog.counts().marks)
+        except ArtifactError:
+            return 0
+
+
+def make_service(root: Path, settings: Settings, keys: Path | None = None) -> Service:
+    """The service of an index folder; the index is not open yet."""
+    index = LivingIndex(IndexFolder(root).manifest, lambda: _open_warm(root, settings))
+    return Service(settings.serve, index, None if keys is None else KeyRing(keys))
+
+
+def _open_warm(root: Path, settings: Settings) -> Engine:
+    """Open an index and let it do everything once, so that the first search is as fast as the next.
+
+    All connections are opened too: one that is opened later may meet a catalog that has been replaced.
+    """
+    import numpy as np
+
+    from marklens.assembly import open_engine
+
+    engine = open_engine(root, settings)
+    engine.catalog.connect(settings.serve.workers + PICTURE_WORKERS + 1)
+    picture = np.full((64, 64, 3), 255, np.uint8)
+    picture[16:48, 16:48] = 0
+    engine.search(picture, top=1)
+    engine.search_text("warm", top=1)
+    return engine

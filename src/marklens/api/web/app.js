@@ -1,0 +1,341 @@
+"use strict";
+const $ = (id) => document.getElementById(id);
+const CHANNELS = { global: "as a whole", spatial: "its parts", text: "the name", color: "colours" };
+const PAGE = 24;
+const state = { file: null, mark: null, crop: null, codes: [], hits: [], chosen: new Map(), running: null, weights: {}, asked: null };
+const pictures = new Map(); // path to { blob, address }
+
+function element(tag, attributes = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
+    else if (name in made && name !== "list") made[name] = value;
+    else made.setAttribute(name, value);
+  }
+  made.append(...children);
+  return made;
+}
+
+async function call(path, options = {}) {
+  const key = sessionStorage.getItem("key");
+  const headers = key ? { Authorization: `Bearer ${key}` } : {};
+  const answer = await fetch(path, { ...options, headers });
+  if (answer.ok) return answer;
+  if (answer.status === 401) { askForKey(); throw new Error("This service needs a key."); }
+  const problem = await answer.json().catch(() => ({ detail: answer.statusText }));
+  throw new Error(problem.detail || "The service did not answer.");
+}
+
+function askForKey() { if (!$("door").open) $("door").showModal(); }
+$("door-form").addEventListener("submit", () => { sessionStorage.setItem("key", $("key").value.trim()); $("key").value = ""; start(); });
+
+function complain(error) {
+  if (error.name === "AbortError") return;
+  $("error").textContent = error.message;
+  $("error").hidden = false;
+  $("status").textContent = "";
+}
+
+/* the picture and its part */
+function takeFile(file) {
+  state.file = file; state.mark = null; state.name = file.name || "pasted picture";
+  showPreview(URL.createObjectURL(file));
+  search();
+}
+async function takeMark(hit) {
+  state.file = null; state.mark = hit.id; state.name = hit.text || hit.id;
+  showPreview(await picture(hit.id, "picture").catch(() => ""));
+  search();
+}
+function showPreview(address) {
+  setCrop(null);
+  $("preview").src = address;
+  $("stage").hidden = false; $("hint").hidden = true; $("clear").hidden = false;
+  $("name").textContent = state.name;
+}
+$("preview").addEventListener("error", () => { $("stage").hidden = true; });
+function clearPicture() {
+  state.file = state.mark = null; setCrop(null);
+  $("stage").hidden = true; $("hint").hidden = false; $("clear").hidden = true;
+  $("name").textContent = "no picture yet"; $("file").value = "";
+}
+function setCrop(part) {
+  state.crop = part;
+  $("frame").hidden = !part;
+  ["x", "y", "w", "h"].forEach((name, at) => {
+    if (document.activeElement !== $(`crop-${name}`)) $(`crop-${name}`).value = part ? part[at].toFixed(1) : "";
+  });
+  if (!part) return;
+  const style = $("frame").style;
+  [style.left, style.top, style.width, style.height] = part.map((value) => `${value}%`);
+}
+let corner = null;
+function place(event) {
+  const box = $("preview").getBoundingClientRect();
+  const within = (value) => Math.min(100, Math.max(0, value));
+  return [within(100 * (event.clientX - box.left) / box.width), within(100 * (event.clientY - box.top) / box.height)];
+}
+$("stage").addEventListener("pointerdown", (event) => {
+  event.preventDefault(); corner = place(event); $("stage").setPointerCapture(event.pointerId);
+});
+$("stage").addEventListener("pointermove", (event) => {
+  if (!corner) return;
+  const [x, y] = place(event);
+  const part = [Math.min(x, corner[0]), Math.min(y, corner[1]), Math.abs(x - corner[0]), Math.abs(y - corner[1])];
+  if (part[2] > 3 && part[3] > 3) { setCrop(part); $("crop").open = true; }
+});
+$("stage").addEventListener("pointerup", () => { if (corner && state.crop) search(); corner = null; });
+$("stage").addEventListener("dragstart", (event) => event.preventDefault());
+$("crop").addEventListener("change", () => {
+  const part = ["x", "y", "w", "h"].map((name) => Number($(`crop-${name}`).value));
+  if (part[2] > 0 && part[3] > 0) { setCrop(part); later(); }
+});
+$("crop-off").addEventListener("click", () => { setCrop(null); later(); });
+$("clear").addEventListener("click", clearPicture);
+$("file").addEventListener("change", () => { if ($("file").files[0]) takeFile($("file").files[0]); });
+for (const kind of ["dragenter", "dragover"]) document.addEventListener(kind, (event) => { event.preventDefault(); $("drop").classList.add("over"); });
+document.addEventListener("dragleave", () => $("drop").classList.remove("over"));
+document.addEventListener("drop", (event) => {
+  event.preventDefault(); $("drop").classList.remove("over");
+  if (event.dataTransfer.files[0]) takeFile(event.dataTransfer.files[0]);
+});
+document.addEventListener("paste", (event) => {
+  const file = [...event.clipboardData.files][0];
+  if (file) { event.preventDefault(); takeFile(file); }
+});
+
+/* filters and weights */
+function filters() {
+  const [from, to] = [$("from").value, $("to").value];
+  const years = from || to ? `${from || 0}-${to || 9999}` : "";
+  const where = [...document.querySelectorAll("#attributes select")].filter((each) => each.value).map((each) => `${each.name}=${each.value}`);
+  return [...state.codes.map((code) => ["vienna", code]), ...(years ? [["years", years]] : []), ...where.map((each) => ["where", each])];
+}
+async function loadFacets() {
+  const found = await (await call(`/facets?${new URLSearchParams(filters())}`)).json();
+  $("left").textContent = `${found.marks.toLocaleString()} marks`;
+  $("vienna-list").replaceChildren(...Object.entries(found.vienna).map(([code, facet]) =>
+    element("option", { value: code }, `${facet.name} (${facet.count})`)));
+  const years = Object.keys(found.years);
+  if (years.length) { $("from").placeholder = years[0]; $("to").placeholder = years.at(-1); }
+  for (const [name, values] of Object.entries(found.attributes)) showAttribute(name, values);
+}
+function showAttribute(name, values) {
+  let select = [...document.querySelectorAll("#attributes select")].find((each) => each.name === name);
+  if (!select) {
+    select = element("select", { name, onchange: filtered });
+    $("attributes").append(element("label", { className: "field" }, name.replaceAll("_", " "), select));
+  }
+  const before = select.value;
+  const options = Object.entries(values).map(([value, count]) => element("option", { value }, `${value} (${count})`));
+  select.replaceChildren(element("option", { value: "" }, "any"), ...options);
+  select.value = before;
+}
+function filtered() { loadFacets().catch(complain); later(); }
+function showCodes() {
+  $("codes").replaceChildren(...state.codes.map((code) => element("li", {}, element("button", {
+    type: "button", "aria-label": `Remove ${code}`, onclick: () => { state.codes = state.codes.filter((each) => each !== code); showCodes(); filtered(); },
+  }, `${code} ×`))));
+}
+$("vienna").addEventListener("change", () => {
+  const code = $("vienna").value.trim();
+  if (!/^[0-9.]+$/.test(code)) return;
+  if (!state.codes.includes(code)) state.codes.push(code);
+  $("vienna").value = ""; showCodes(); filtered();
+});
+$("from").addEventListener("change", filtered);
+$("to").addEventListener("change", filtered);
+$("text").addEventListener("change", () => later());
+$("read").addEventListener("change", () => later());
+function showWeights() {
+  $("weights").replaceChildren(...Object.entries(CHANNELS).flatMap(([name, meaning]) => {
+    const shown = element("output", { id: `shown-${name}` }, state.weights[name].toFixed(2));
+    const slider = element("input", { type: "range", id: `weight-${name}`, min: 0, max: 1, step: 0.05, value: state.weights[name],
+      oninput: () => { shown.textContent = Number(slider.value).toFixed(2); later(); } });
+    return [element("label", { htmlFor: `weight-${name}` }, meaning), slider, shown];
+  }));
+}
+$("usual").addEventListener("click", () => { showWeights(); later(); });
+
+/* searching */
+let timer = 0;
+function later() {
+  clearTimeout(timer);
+  if (state.file || state.mark || $("text").value.trim()) timer = setTimeout(() => search(), 200);
+}
+function question() {
+  const form = new FormData();
+  for (const [name, value] of filters()) form.append(name, value);
+  const text = $("text").value.trim();
+  if (text) form.append("text", text);
+  if (!state.file && !state.mark) return { path: "/search/text", form };
+  if (state.file) form.append("image", state.file, state.name); else form.append("mark_id", state.mark);
+  if ($("read").checked) form.append("read", "true");
+  if (state.crop) form.append("crop", state.crop.map((value) => `${value.toFixed(2)}%`).join(","));
+  for (const name of Object.keys(CHANNELS)) if ($(`weight-${name}`)) form.append(`weight_${name}`, $(`weight-${name}`).value);
+  return { path: "/search", form };
+}
+async function search(offset = 0) {
+  clearTimeout(timer);
+  const { path, form } = question();
+  if (path === "/search/text" && !form.has("text")) return complain(new Error("Give a picture or a name."));
+  state.running?.abort();
+  const running = state.running = new AbortController();
+  $("error").hidden = true; $("status").textContent = "searching …";
+  form.append("top", PAGE); form.append("offset", offset);
+  try {
+    const answer = await (await call(path, { method: "POST", body: form, signal: running.signal })).json();
+    state.hits = offset ? [...state.hits, ...answer.hits] : answer.hits;
+    if (!offset) state.chosen.clear();
+    $("status").textContent = `${Math.round(answer.timings_ms.total)} ms`;
+    showHits(answer.hits.length === PAGE);
+  } catch (error) { complain(error); }
+}
+$("form").addEventListener("submit", async (event) => { event.preventDefault(); await search(); $("results").focus(); });
+$("more").addEventListener("click", () => search(state.hits.length));
+
+/* results */
+function loaded(id, kind) {
+  const path = `/marks/${id.split("/").map(encodeURIComponent).join("/")}/${kind}`;
+  if (!pictures.has(path)) {
+    const found = call(path).then((answer) => answer.blob()).then((blob) => ({ blob, address: URL.createObjectURL(blob) }));
+    found.catch(() => pictures.delete(path));
+    pictures.set(path, found);
+  }
+  return pictures.get(path);
+}
+async function picture(id, kind) { return (await loaded(id, kind)).address; }
+function title(hit) { return hit.text || hit.read_text?.text || hit.id; }
+function showHits(more) {
+  $("results").hidden = false;
+  $("results-title").textContent = state.hits.length ? `${state.hits.length} nearest marks` : "No mark was found: widen the filter";
+  $("hits").replaceChildren(...state.hits.map(card));
+  $("more").hidden = !more;
+  tellChosen();
+}
+function card(hit) {
+  const tile = element("div", { className: "tile" });
+  picture(hit.id, "thumbnail").then((src) => tile.append(element("img", { src, alt: `Mark ${title(hit)}` }))).catch(() => tile.append("no picture"));
+  const box = element("input", { type: "checkbox", checked: state.chosen.has(hit.id), onchange: () => {
+    if (box.checked) state.chosen.set(hit.id, hit); else state.chosen.delete(hit.id);
+    made.classList.toggle("chosen", box.checked); tellChosen();
+  } });
+  const made = element("li", { className: "card" }, tile,
+    element("div", { className: "head" }, element("span", { className: "rank" }, String(hit.rank)), element("h3", { title: title(hit) }, title(hit)),
+      element("span", { className: "score" }, hit.score.toFixed(2))),
+    element("p", { className: "origin" }, [hit.year, hit.id, hit.vienna_codes.join(" ")].filter(Boolean).join(" · ")),
+    bars(hit.scores),
+    element("div", { className: "acts" }, element("label", {}, box, "select"),
+      element("button", { type: "button", className: "why", onclick: () => showReasons(hit), "aria-label": `Why ${title(hit)}` }, "Why?"),
+      element("button", { type: "button", onclick: () => takeMark(hit).catch(complain), "aria-label": `Search for ${title(hit)}` }, "Search this")));
+  made.classList.toggle("chosen", box.checked);
+  return made;
+}
+function bars(scores) {
+  const list = element("dl", { className: "channels" });
+  for (const [name, score] of Object.entries(scores)) {
+    if (score === null) continue;
+    const bar = element("i"); bar.style.width = `${100 * score}%`;
+    list.append(element("dt", {}, name), element("dd", {}, element("span", { className: "bar", "aria-hidden": "true" }, bar), score.toFixed(2)));
+  }
+  return list;
+}
+function tellChosen() { $("chosen").textContent = state.chosen.size ? `${state.chosen.size} selected` : "none selected: a report holds all"; }
+
+/* reasons: the same question again, for this hit alone */
+async function showReasons(hit) {
+  $("reasons-title").textContent = `Why ${title(hit)}`;
+  $("reasons-body").replaceChildren("looking …");
+  $("reasons").showModal();
+  const { path, form } = question();
+  form.append("explain", "true"); form.append("top", 1); form.append("offset", hit.rank - 1);
+  if (path === "/search") form.append("show_views", "true");
+  try {
+    const answer = await (await call(path, { method: "POST", body: form })).json();
+    const parts = await reasonParts(answer, answer.hits[0]);
+    $("reasons-body").replaceChildren(bars(answer.hits[0].scores), ...parts);
+  } catch (error) { $("reasons-body").replaceChildren(error.message); }
+}
+async function reasonParts(answer, hit) {
+  const { reason } = hit, parts = [];
+  if (reason.patches) {
+    const [ours, theirs] = reason.views;
+    const query = answer.query.view_pictures?.[ours] ?? await picture(state.mark, `views/${ours}`);
+    const mark = await picture(hit.id, `views/${theirs}`);
+    parts.push(element("div", { className: "pair" },
+      element("figure", {}, overlay(query, reason.patches, "query"), element("figcaption", {}, `what you gave, ${ours} view`)),
+      element("figure", {}, overlay(mark, reason.patches, "mark"), element("figcaption", {}, `${title(hit)}, ${theirs} view`))),
+      element("p", { className: "soft" }, "The same colour marks the same part; the stronger, the more it adds."));
+  }
+  const steps = reason.words?.alignment?.steps;
+  if (steps) {
+    const row = (side, name) => element("tr", {}, element("th", { scope: "row" }, name), ...steps.map((step) => element("td", {}, step[side] || "–")));
+    parts.push(element("table", { className: "sounds" }, element("caption", {}, `sounds, ${reason.words.language ?? ""}`), row("query", "given"), row("mark", "mark")));
+  }
+  return parts.length ? parts : [element("p", {}, "Only the pictures as a whole were compared.")];
+}
+function overlay(address, patches, side) {
+  const space = "http://www.w3.org/2000/svg";
+  const draw = (tag, attributes) => {
+    const made = document.createElementNS(space, tag);
+    for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+    return made;
+  };
+  const svg = draw("svg", { viewBox: "0 0 7 7", class: "overlay", role: "img", "aria-label": `${patches.length} matching parts` });
+  svg.append(draw("image", { href: address, width: 7, height: 7 }));
+  const strongest = Math.max(1e-9, ...patches.map((patch) => patch.share));
+  for (const patch of patches) {
+    const hue = (Math.floor(Math.floor(patch.query / 7) * 360 / 7) + patch.query % 7 * 24) % 360;
+    svg.append(draw("rect", { x: patch[side] % 7, y: Math.floor(patch[side] / 7), width: 1, height: 1,
+      fill: `hsl(${hue} 85% 45%)`, "fill-opacity": (0.25 + 0.45 * patch.share / strongest).toFixed(2) }));
+  }
+  return svg;
+}
+$("reasons-close").addEventListener("click", () => $("reasons").close());
+
+/* reports */
+function reported() { return state.chosen.size ? state.hits.filter((hit) => state.chosen.has(hit.id)) : state.hits; }
+function save(name, kind, text) {
+  const link = element("a", { href: URL.createObjectURL(new Blob([text], { type: kind })), download: name });
+  document.body.append(link); link.click(); link.remove();
+}
+function cell(value) {
+  let text = value === null || value === undefined ? "" : String(value);
+  if (/^[=+\-@\t\r]/.test(text)) text = `'${text}`;
+  return `"${text.replaceAll('"', '""')}"`;
+}
+$("report-csv").addEventListener("click", () => {
+  const rows = reported().map((hit) => [hit.rank, hit.id, hit.file, hit.text, hit.year, hit.vienna_codes.join(" "), hit.score.toFixed(4),
+    ...Object.keys(CHANNELS).map((name) => hit.scores[name]?.toFixed(4))]);
+  const head = ["rank", "id", "file", "text", "year", "vienna_codes", "score", ...Object.keys(CHANNELS)];
+  save("marklens.csv", "text/csv", [head, ...rows].map((row) => row.map(cell).join(",")).join("\r\n") + "\r\n");
+});
+const escaped = (text) => String(text ?? "").replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
+async function embedded(id) {
+  try {
+    const { blob } = await loaded(id, "thumbnail");
+    return await new Promise((done) => { const reader = new FileReader(); reader.onload = () => done(reader.result); reader.readAsDataURL(blob); });
+  } catch { return ""; }
+}
+$("report-html").addEventListener("click", async () => {
+  const rows = await Promise.all(reported().map(async (hit) => `<tr><td>${hit.rank}</td><td><img alt="" src="${await embedded(hit.id)}"></td>
+<td><b>${escaped(title(hit))}</b><br>${escaped(hit.id)}<br>${escaped([hit.year, hit.vienna_codes.join(" ")].filter(Boolean).join(" · "))}</td><td>${hit.score.toFixed(2)}</td>
+${Object.keys(CHANNELS).map((name) => `<td>${hit.scores[name]?.toFixed(2) ?? "–"}</td>`).join("")}</tr>`));
+  const asked = [state.file || state.mark ? state.name : "", $("text").value.trim()].filter(Boolean).join(", ");
+  save("marklens.html", "text/html", `<!doctype html><html lang="en"><meta charset="utf-8"><title>Report · Marklens</title>
+<style>body{font:15px/1.5 system-ui,sans-serif;max-width:960px;margin:24px auto;padding:0 16px}table{border-collapse:collapse;width:100%}
+td,th{border-bottom:1px solid #ddd;padding:6px 8px;text-align:left}img{max-width:110px;max-height:80px}</style>
+<h1>Marks like ${escaped(asked)}</h1><p>${new Date().toLocaleString()} · ${escaped(filters().map((each) => each.join(" ")).join(", ") || "no filter")}</p>
+<table><tr><th>rank<th>mark<th><th>score${Object.keys(CHANNELS).map((name) => `<th>${name}`).join("")}</tr>${rows.join("\n")}</table>
+<p>Scores measure likeness of pictures and words. This is a search aid, not legal advice.</p></html>`);
+});
+
+async function start() {
+  try {
+    const version = await (await call("/version")).json();
+    state.weights = version.weights;
+    $("about").textContent = `${version.marks.toLocaleString()} marks · Marklens ${version.marklens}`;
+    showWeights(); await loadFacets();
+  } catch (error) { complain(error); }
+}
+start();

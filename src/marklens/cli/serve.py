@@ -1,0 +1,69 @@
+"""`marklens serve`: searches over HTTP."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from marklens.cli.options import IndexOption
+from marklens.core.errors import MissingExtraError, UsageError
+
+GRACE_SECONDS = 30
+"""For requests under way when the service is told to stop."""
+
+
+def serve(
+    index: IndexOption,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 takes a free one.")] = 8000,
+    keys: Annotated[
+        Path | None,
+        typer.Option(help="Let only these keys in, see 'marklens keys add'.", show_default=False),
+    ] = None,
+    open_to_all: Annotated[
+        bool, typer.Option("--open", help="Listen beyond this machine without keys.")
+    ] = False,
+) -> None:
+    """Serve an index over HTTP: a page to work with and an API to build on.
+
+    The API is described in /openapi.json. An index that is changed meanwhile is opened anew without dropping
+    a request. Limits are settings of the section [serve].
+
+    Example: marklens serve --index my-index
+    """
+    from marklens.settings import load_settings
+
+    if not (keys or open_to_all or _is_local(host)):
+        raise UsageError(
+            f"{host} can be reached by others: give --keys FILE ('marklens keys add' makes one), or --open"
+        )
+    try:
+        import uvicorn
+
+        from marklens.api.app import add_page, create_app
+        from marklens.api.service import make_service
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("marklens"):
+            raise
+        raise MissingExtraError("the service", "serve") from error
+    settings = load_settings()
+    service = make_service(index, settings, keys)
+    service.index.refresh()
+    typer.echo(f"http://{f'[{host}]' if ':' in host else host}:{port} (Ctrl-C stops)", err=True)
+    proxies = settings.serve.proxies
+    app = create_app(service)
+    add_page(app)
+    uvicorn.run(
+        app, host=host, port=port, access_log=False, log_level="warning", server_header=False,
+        proxy_headers=bool(proxies), forwarded_allow_ips=list(proxies),
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )  # fmt: skip
+
+
+def _is_local(host: str) -> bool:
+    import ipaddress
+
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

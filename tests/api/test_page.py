@@ -1,0 +1,145 @@
+"""The page in a real Chromium: drop a picture, draw a part, see the reasons, save a report."""
+
+import base64
+import csv
+import io
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.api.conftest import quick_service, running
+
+from marklens.api.keys import add_key
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine"),
+]
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with playwright.sync_playwright() as started:
+        launched = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def page(browser: Any, index: Path) -> Iterator[Any]:
+    """The page of a service without keys; anything the browser complains of fails the test."""
+    said: list[str] = []
+    with running(quick_service(index)) as client:
+        opened = browser.new_page(base_url=str(client.base_url), accept_downloads=True)
+        opened.set_default_timeout(20_000)
+        opened.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+        opened.on("pageerror", lambda error: said.append(str(error)))
+        opened.goto("/")
+        opened.wait_for_selector("#weight-global")
+        yield opened
+        opened.close()
+    assert said == []
+
+
+def drop(page: Any, picture: Path) -> None:
+    """As a person drops a file from the desktop."""
+    data = base64.b64encode(picture.read_bytes()).decode()
+    page.evaluate(
+        """([data, name]) => {
+            const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
+            const held = new DataTransfer();
+            held.items.add(new File([bytes], name, { type: "image/png" }));
+            document.getElementById("drop").dispatchEvent(
+                new DragEvent("drop", { dataTransfer: held, bubbles: true, cancelable: true }));
+        }""",
+        [data, picture.name],
+    )
+    page.wait_for_selector("#hits .card")
+
+
+def test_a_dropped_picture_is_searched_for(page: Any, marks: Path) -> None:
+    drop(page, marks / "mark0003.png")
+    assert page.locator("#hits .card").count() == 24
+    assert "mark0003" in page.locator("#hits .card .origin").first.inner_text()
+    page.locator("#hits .card img").first.wait_for()
+    page.get_by_role("button", name="Show more").click()
+    page.wait_for_function("() => document.querySelectorAll('#hits .card').length === 30")
+    assert "not legal advice" in page.locator("footer").inner_text()
+
+
+def test_a_part_is_drawn_and_searched_for(page: Any, marks: Path) -> None:
+    drop(page, marks / "mark0003.png")
+    with page.expect_request(lambda request: request.url.endswith("/search")) as asked:
+        box = page.locator("#preview").bounding_box()
+        page.mouse.move(box["x"] + box["width"] * 0.1, box["y"] + box["height"] * 0.1)
+        page.mouse.down()
+        page.mouse.move(box["x"] + box["width"] * 0.9, box["y"] + box["height"] * 0.7, steps=4)
+        page.mouse.up()
+    assert asked.value.method == "POST"
+    assert float(page.locator("#crop-w").input_value()) == pytest.approx(80, abs=2)
+    assert float(page.locator("#crop-h").input_value()) == pytest.approx(60, abs=2)
+
+
+def test_weights_rank_anew(page: Any, marks: Path) -> None:
+    drop(page, marks / "mark0002.png")
+    before = page.locator("#hits .origin").all_inner_texts()
+    for name in ("global", "spatial", "text"):
+        page.locator(f"#weight-{name}").fill("0")
+    with page.expect_response(lambda answer: answer.url.endswith("/search")):
+        page.locator("#weight-color").fill("1")
+    page.wait_for_function(
+        "before => [...document.querySelectorAll('#hits .origin')]"
+        ".some((each, at) => each.innerText !== before[at])",
+        arg=before,
+    )
+
+
+def test_reasons_lie_side_by_side(page: Any, marks: Path) -> None:
+    drop(page, marks / "mark0003.png")
+    page.locator("button.why").nth(1).click()
+    page.locator("#reasons svg.overlay").nth(1).wait_for()
+    assert page.locator("#reasons svg.overlay rect").count() >= 2
+    page.keyboard.press("Escape")
+    assert not page.locator("#reasons").is_visible()
+
+
+def test_a_name_is_searched_for_by_keyboard(page: Any) -> None:
+    page.get_by_label("Name on the mark").fill("Nordlicht")
+    page.keyboard.press("Enter")
+    page.wait_for_function("() => document.getElementById('status').textContent.endsWith('ms')")
+    assert page.locator("#error").is_hidden()
+
+
+def test_reports_hold_what_was_selected(page: Any, marks: Path) -> None:
+    drop(page, marks / "mark0003.png")
+    for place in (0, 2):
+        page.locator("#hits input[type=checkbox]").nth(place).check()
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Report (CSV)").click()
+    rows = list(csv.DictReader(io.StringIO(Path(saved.value.path()).read_text())))
+    assert [row["rank"] for row in rows] == ["1", "3"]
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Report (HTML)").click()
+    report = Path(saved.value.path()).read_text()
+    assert report.count("data:image/webp") == 2 and "not legal advice" in report
+
+
+def test_a_service_with_keys_asks_for_one(browser: Any, index: Path, tmp_path: Path) -> None:
+    key = add_key(tmp_path / "keys.json", "desk", ["read"])
+    with running(quick_service(index, tmp_path / "keys.json")) as client:
+        opened = browser.new_page(base_url=str(client.base_url))
+        opened.goto("/")
+        opened.locator("#key").fill(key)
+        opened.get_by_role("button", name="Go on").click()
+        opened.wait_for_selector("#weight-global")
+        opened.close()
+
+
+def test_it_fits_a_phone(page: Any, marks: Path) -> None:
+    page.set_viewport_size({"width": 375, "height": 740})
+    drop(page, marks / "mark0001.png")
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")

@@ -1,0 +1,262 @@
+"""What the API answers is what the command line answers, and its description holds."""
+
+import io
+import json
+import zlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from tests.api.conftest import TestClient
+from tests.small_index import build, draw_marks
+
+from marklens.api.schemas import (
+    BatchLine,
+    FacetsDocument,
+    MarkDocument,
+    SearchAnswer,
+    TextAnswer,
+    VersionDocument,
+)
+from marklens.cli.main import run
+
+
+def upload(path: Path) -> dict[str, Any]:
+    return {"image": (path.name, path.read_bytes(), "image/png")}
+
+
+@pytest.mark.parametrize(
+    ("options", "fields"),
+    [
+        ([], {}),
+        (["--top", "4", "--explain"], {"top": "4", "explain": "true"}),
+        (["--text", "ACME", "--no-rerank"], {"text": "ACME", "no_rerank": "1"}),
+        (["--crop", "10%,10%,80%,80%"], {"crop": "10%,10%,80%,80%"}),
+        (["--read"], {"read": "true"}),
+    ],
+)
+def test_the_answer_is_that_of_the_command(
+    client: TestClient, index: Path, marks: Path, options: list[str], fields: dict[str, str],
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    picture = marks / "mark0003.png"
+    assert run(["search", str(picture), "--index", str(index), "--json", *options]) == 0
+    expected = json.loads(capsys.readouterr().out)
+    answer = client.post("/search", files=upload(picture), data=fields)
+    assert answer.status_code == 200
+    found = SearchAnswer.model_validate(answer.json())
+    assert found.timings_ms["total"] > 0
+    assert set(answer.json()) == set(expected)
+    assert close(answer.json(), expected)
+
+
+def close(found: Any, expected: Any) -> bool:
+    """Equal but for rounding and times."""
+    if isinstance(expected, dict):
+        return set(found) == set(expected) and all(
+            name == "timings_ms" or close(found[name], value) for name, value in expected.items()
+        )
+    if isinstance(expected, list):
+        return len(found) == len(expected) and all(map(close, found, expected))
+    if isinstance(expected, float):
+        return abs(found - expected) < 1e-3
+    return bool(found == expected)
+
+
+def test_names_are_answered_as_by_the_command(
+    client: TestClient, index: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["search-text", "Nordlicht", "--index", str(index), "--json", "--explain", "--top", "3"]
+    assert run(asked) == 0
+    expected = json.loads(capsys.readouterr().out)
+    answer = client.post("/search/text", data={"text": "Nordlicht", "top": 3, "explain": True})
+    TextAnswer.model_validate(answer.json())
+    assert close(answer.json(), expected)
+
+
+def test_pages_go_on_where_the_last_one_ended(client: TestClient, marks: Path) -> None:
+    def page(**fields: int) -> list[dict[str, Any]]:
+        answer = client.post("/search", files=upload(marks / "mark0001.png"), data=fields)
+        hits: list[dict[str, Any]] = answer.json()["hits"]
+        return hits
+
+    whole = page(top=6)
+    assert page(top=3, offset=3) == whole[3:]
+    assert page(top=5, offset=28) == page(top=33)[28:]
+    assert (
+        client.post(
+            "/search", files=upload(marks / "mark0001.png"), data={"top": 999, "offset": 2}
+        ).status_code
+        == 422
+    )
+
+
+def test_weights_change_the_order_of_this_search_alone(client: TestClient, marks: Path) -> None:
+    files = upload(marks / "mark0002.png")
+    usual = client.post("/search", files=files).json()["hits"]
+    zeros = {"weight_global": 0, "weight_spatial": 0, "weight_text": 0}
+    by_color = client.post("/search", files=files, data={**zeros, "weight_color": 1}).json()["hits"]
+    assert all(hit["score"] == pytest.approx(hit["scores"]["color"], abs=1e-6) for hit in by_color)
+    assert client.post("/search", files=files).json()["hits"] == usual
+    assert client.post("/search", files=files, data={**zeros, "weight_color": 0}).status_code == 422
+
+
+def test_a_mark_of_the_index_is_searched_for(client: TestClient, marks: Path) -> None:
+    answer = client.post("/search", data={"mark_id": "mark0003", "explain": True}).json()
+    SearchAnswer.model_validate(answer)
+    by_picture = client.post("/search", files=upload(marks / "mark0003.png"), data={"explain": True}).json()
+    assert answer["query"]["mark_id"] == answer["hits"][0]["id"] == "mark0003"
+    assert answer["query"]["views"] == by_picture["query"]["views"]
+    assert [hit["id"] for hit in answer["hits"]] == [hit["id"] for hit in by_picture["hits"]]
+    assert answer["hits"][0]["reason"]["patches"]
+    part = client.post("/search", data={"mark_id": "mark0003", "crop": "0%,0%,100%,70%"})
+    assert part.status_code == 200 and part.json()["query"]["crop"] == "0%,0%,100%,70%"
+    read = client.post("/search", data={"mark_id": "mark0003", "read": True})
+    assert read.status_code == 200
+    assert client.post("/search", data={"mark_id": "nobody"}).status_code == 404
+    both = client.post("/search", data={"mark_id": "mark0003"}, files=upload(marks / "mark0003.png"))
+    assert both.status_code == client.post("/search").status_code == 422
+
+
+def test_views_are_shown_when_asked(client: TestClient, marks: Path) -> None:
+    answer = client.post("/search", files=upload(marks / "mark0003.png"), data={"show_views": True}).json()
+    SearchAnswer.model_validate(answer)
+    assert set(answer["query"]["view_pictures"]) == {"full", "figurative"}
+
+
+def test_a_bad_picture_of_a_batch_costs_itself_only(client: TestClient, marks: Path) -> None:
+    names = ["mark0001.png", "mark0002.png", "mark0004.png"]
+    files: list[tuple[str, tuple[str, bytes]]] = [
+        ("image", (name, (marks / name).read_bytes())) for name in names
+    ]
+    files.insert(1, ("image", ("bad.png", b"no picture")))
+    answer = client.post("/batch", files=files, data={"top": "1"})
+    assert answer.headers["content-type"] == "application/x-ndjson"
+    lines = [BatchLine.model_validate_json(line) for line in answer.text.splitlines()]
+    assert [line.index for line in lines] == [0, 1, 2, 3]
+    assert lines[1].problem is not None and lines[1].problem.status == 415 and lines[1].answer is None
+    found = [line.answer.hits[0].file for line in lines if line.answer is not None]
+    assert found == names
+
+
+def test_facets_count_and_filters_hold(tmp_path: Path) -> None:
+    from tests.api.conftest import create_app, quick_service
+
+    marks = draw_marks(tmp_path / "marks", 6)
+    rows = [
+        {
+            "file": f"mark{n:04d}.png", "id": f"lot/{n}", "year": 2000 + n,
+            "vienna_codes": ["26.04.01"], "office": "EM",
+        }
+        for n in range(6)
+    ]  # fmt: skip
+    (marks / "marks.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    build(tmp_path / "index", marks / "marks.jsonl")
+    with TestClient(create_app(quick_service(tmp_path / "index"))) as client:
+        found = FacetsDocument.model_validate(client.get("/facets", params={"years": "2001-2003"}).json())
+        assert (found.marks, found.vienna["26.04"].count, found.years) == (
+            3,
+            3,
+            {"2001": 1, "2002": 1, "2003": 1},
+        )
+        assert found.attributes == {"office": {"EM": 3}}
+        mark = MarkDocument.model_validate(client.get("/marks/lot/2").json())
+        assert (mark.id, mark.year, mark.attributes) == ("lot/2", 2002, {"office": "EM"})
+        assert client.get("/marks/lot/2/thumbnail").status_code == 200
+        fields = {"vienna": ["26", "05.01"], "years": "2002-2004", "where": "office=EM", "mark_id": "lot/0"}
+        hits = client.post("/search", data=fields).json()["hits"]
+        assert {hit["year"] for hit in hits} == {2002, 2003, 2004}
+        for wrong in ({"years": "x"}, {"vienna": "x"}, {"where": "x"}, {"crop": "1,2"}, {"text": "-"}):
+            answer = client.post("/search", data={"mark_id": "lot/0", **wrong})
+            assert answer.status_code == 422, wrong
+            assert "--" not in answer.json()["detail"]
+
+
+def test_pictures_of_marks_are_made_anew(client: TestClient) -> None:
+    for path, kind, side in (
+        ("picture", "PNG", 240),
+        ("thumbnail", "WEBP", 224),
+        ("views/full", "WEBP", 224),
+    ):
+        answer = client.get(f"/marks/mark0003/{path}")
+        with Image.open(io.BytesIO(answer.content)) as picture:
+            assert (picture.format, max(picture.size)) == (kind, side)
+    assert client.get("/marks/mark0001/views/figurative").status_code == 404
+    assert client.get("/marks/nobody/picture").status_code == client.get("/marks/nobody").status_code == 404
+    document = client.get("/marks/mark0003").json()
+    MarkDocument.model_validate(document)
+    assert "path" not in document
+
+
+def test_the_service_tells_how_it_is(client: TestClient, marks: Path) -> None:
+    assert client.get("/health").json() == {"status": "alive"}
+    assert client.get("/ready").json() == {"status": "ready"}
+    assert VersionDocument.model_validate(client.get("/version").json()).marks == 30
+    client.post("/search", files=upload(marks / "mark0001.png"))
+    meters = client.get("/metrics").text
+    for name in (
+        'marklens_stage_seconds_count{stage="embed"}',
+        "marklens_queue_depth 0.0", "marklens_index_marks 30.0",
+        'marklens_request_seconds_count{route="/search",status="200"}', "marklens_problems_total",
+    ):  # fmt: skip
+        assert name in meters
+    assert "mark0003" not in meters
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "kind"),
+    [
+        (b"", 422, "picture-empty"),
+        (b"\xff\xd8\xff\xe0" + 40 * b"\0", 415, "picture-not-a-picture"),
+        (b"plain words", 415, "picture-not-a-picture"),
+        (b"%!PS-Adobe", 415, "picture-not-a-picture"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'><broken", 422, "picture-svg"),
+    ],
+)
+def test_a_bad_picture_is_a_problem_of_the_client(
+    client: TestClient, content: bytes, status: int, kind: str
+) -> None:
+    answer = client.post("/search", files={"image": ("../../etc/x.png", content)})
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert (answer.status_code, answer.json()["type"]) == (status, f"urn:marklens:problem:{kind}")
+    assert "/" not in answer.json()["detail"] and "Traceback" not in answer.text
+
+
+def test_too_many_pixels_are_refused_before_they_are_decoded(client: TestClient, marks: Path) -> None:
+    header = b"IHDR" + (60_000).to_bytes(4, "big") * 2 + b"\x08\0\0\0\0"
+    chunk = (13).to_bytes(4, "big") + header + zlib.crc32(header).to_bytes(4, "big")
+    bomb = b"\x89PNG\r\n\x1a\n" + chunk + b"\0\0\0\0IDAT\x35\xaf\x06\x1e"
+    answer = client.post("/search", files={"image": ("bomb.png", bomb)})
+    assert (answer.status_code, answer.json()["type"]) == (413, "urn:marklens:problem:picture-too-large")
+    damaged = (marks / "mark0001.png").read_bytes()[:600]
+    answer = client.post("/search", files={"image": ("cut.png", damaged)})
+    assert (answer.status_code, answer.json()["detail"]) == (422, "the picture is damaged")
+
+
+def test_every_error_is_a_problem_document(client: TestClient) -> None:
+    for method, path, status in (
+        ("GET", "/nowhere", 404), ("GET", "/search", 405), ("POST", "/search/text", 422),
+        ("GET", "/marks/x/views/odd", 422),
+    ):  # fmt: skip
+        answer = client.request(method, path)
+        assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
+        assert answer.json()["status"] == status and answer.json()["detail"]
+
+
+def test_every_answer_has_the_headers_that_protect(client: TestClient) -> None:
+    for path in ("/health", "/nowhere", "/marks/mark0001/thumbnail"):
+        headers = client.get(path).headers
+        assert headers["content-security-policy"].startswith("default-src 'none'; script-src 'self'")
+        assert headers["x-content-type-options"] == "nosniff"
+        assert "access-control-allow-origin" not in headers
+
+
+def test_the_description_reads_well(client: TestClient) -> None:
+    described = client.get("/openapi.json").json()
+    for path, methods in described["paths"].items():
+        for operation in methods.values():
+            assert operation["summary"] and operation["tags"], path
+            assert "503" in operation["responses"]
+    fields = described["components"]["schemas"]["Body_search_search_post"]["properties"]
+    assert {"image", "mark_id", "top", "text", "read", "crop", "vienna", "years", "where"} <= set(fields)

@@ -160,6 +160,8 @@ class PostgresSettings(_Section):
     connections: int = Field(4, ge=1, description="searches that may run at once in one process")
     patience: float = Field(10.0, gt=0, description="seconds that a search waits for a server that restarts")
     build_memory: int = Field(1024, ge=1, description="megabytes the server may take to build a graph")
+
+
 class ServeSettings(_Section):
     """The service."""
 

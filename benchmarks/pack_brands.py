@@ -17,7 +17,7 @@ from marklens import assembly
 from marklens.cli.progress import shown_progress
 from marklens.core.resources import graceful_stop
 from marklens.datasets.grouping import groups_of
-from marklens.datasets.icons.brand_split import Split
+from marklens.datasets.icons.brand_split import SPLITS
 from marklens.datasets.icons.selecting import held_out, select_split
 from marklens.datasets.opening import open_dataset
 from marklens.indexing.folder import IndexFolder
@@ -44,7 +44,9 @@ def main(
     index: Annotated[Path | None, typer.Option(help="An index of the dataset.")] = None,
 ) -> None:
     """Select, pack, tell."""
-    part: Split = "train" if split == "train" else "val" if split == "val" else "test"
+    part = next((name for name in SPLITS if name == split), None)
+    if part is None:
+        raise typer.BadParameter("give train, val or test", param_hint="--split")
     everything = list(open_dataset(dataset).marks(lambda fault: None))
     marks = select_split(dataset, everything, part)[:limit]
     options, started = ViewOptions(size=size, read=False), perf_counter()

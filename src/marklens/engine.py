@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from marklens.core.byte_cache import ByteCache
+from marklens.core.errors import ArtifactError
 from marklens.core.images import read_picture
 from marklens.core.ports import VectorStore
 from marklens.core.stopwatch import Stopwatch
@@ -154,6 +155,8 @@ class Engine:
         self._maker, self._describer, self._reducer, self._reranker = maker, describer, reducer, reranker
         self.store, self.catalog, self.recipe, self.depth = store, catalog, recipe, depth
         self._names = cache(open_names)
+        self.token = object()
+        """Another one for every opening: mark numbers belong to it."""
         self._described = ByteCache[Query](cache_bytes, lambda query: query.bytes)
 
     def search(
@@ -356,8 +359,12 @@ class Engine:
         return self.candidates(*self._stored(number), depth)
 
     def _stored(self, number: int) -> tuple[Vectors, tuple[ViewKind, ...]]:
-        kinds = self.catalog.view_kinds([number])[number]
-        return self.store.vectors(np.array([number << VIEW_BITS | kind for kind in kinds], np.int64)), kinds
+        try:
+            kinds = self.catalog.view_kinds([number])[number]
+            ids = np.array([number << VIEW_BITS | kind for kind in kinds], np.int64)
+            return self.store.vectors(ids), kinds
+        except KeyError as error:
+            raise ArtifactError("the mark has no vectors yet: open the index again") from error
 
     def candidates(
         self, vectors: Vectors, kinds: tuple[ViewKind, ...], depth: int, wanted: Filter | None = None

@@ -7,10 +7,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 
 from marklens import assembly
 from marklens.core.errors import UsageError
+from marklens.core.file_names import FileFinder
 from marklens.core.ports import Progress
 from marklens.core.resources import StopFlag
 from marklens.core.types import Mark
@@ -19,7 +21,7 @@ from marklens.datasets.icons.brand_split import SPLITS, Split
 from marklens.datasets.icons.selecting import held_out, select_split
 from marklens.datasets.opening import open_dataset
 from marklens.evaluation.protocols import read_groups as read_queries
-from marklens.indexing.folder import IndexFolder
+from marklens.indexing.folder import IndexFolder, load_complete
 from marklens.indexing.preparing import InProcessPreparer, PoolPreparer
 from marklens.preprocessing.pipeline import ViewMaker, ViewOptions
 from marklens.preprocessing.text_detector import NoDetector
@@ -33,7 +35,7 @@ from marklens.training.distributed import Mesh, join_mesh, leave_mesh
 from marklens.training.lockups.fonts import find_fonts
 from marklens.training.memory import keep_freed_memory
 from marklens.training.moco import LearnerOptions, PairLearner
-from marklens.training.pairs.groups import looks_of
+from marklens.training.pairs.groups import LEFT_OUT, keep_apart, looks_of, spread_around
 from marklens.training.pairs.masked_preparer import MaskedPreparer, Masks, catalog_masks
 from marklens.training.pairs.packed_views import TABLES, PackedViews
 from marklens.training.pairs.packing import Preparer, pack_views
@@ -44,7 +46,7 @@ from marklens.training.trainer import Trainer
 from marklens.training.validation import Gallery, make_gallery
 
 T = TypeVar("T", LearnerOptions, LoopOptions)
-FREE = frozenset({"keep", "checkpoint_minutes", "workers", "patience", "gallery"})
+FREE = frozenset({"keep", "checkpoint_minutes", "workers", "patience"})
 """Settings that may change between two calls of one run."""
 
 
@@ -87,17 +89,21 @@ def train(request: TrainRequest, settings: Settings, progress: Progress, stop: S
     mesh = join_mesh(device)
     source = None
     try:
-        views, measured = _views(request, settings, progress, stop, mesh)
+        if settings.train.batch % mesh.world:
+            raise UsageError(f"train.batch {settings.train.batch} cannot be shared by {mesh.world} processes")
+        if request.resume and not (request.out / "run.json").is_file():
+            raise UsageError(f"{request.out} holds no run to resume: leave --resume out")
+        views, measured = _views(request, settings, progress, stop, mesh, device)
         gallery = make_gallery(*measured, settings.train.gallery) if measured else None
         wanted = settings.train.model_copy(update={"size": views.size})
-        folder = RunFolder(request.out, wanted.keep)
-        if mesh.leads:
-            folder.claim(_identity(wanted, views, gallery), request.resume)
-        mesh.from_leader(0.0, device)
         source = _pairs(views, wanted)
         torch.manual_seed(wanted.seed)
         backbone = create_backbone(wanted.backbone, wanted.weights, wanted.size)
         learner = PairLearner(backbone, _pick(LearnerOptions, wanted))
+        folder = RunFolder(request.out, wanted.keep)
+        if mesh.leads:
+            folder.claim(_identity(wanted, views, gallery), request.resume)
+        mesh.from_leader(0.0, device)
         loop = replace(_pick(LoopOptions, wanted), minutes=request.minutes)
         return Trainer(learner, source, gallery, loop, folder, device, mesh).run(progress, stop)
     finally:
@@ -107,20 +113,26 @@ def train(request: TrainRequest, settings: Settings, progress: Progress, stop: S
 
 
 def _views(
-    request: TrainRequest, settings: Settings, progress: Progress, stop: StopFlag, mesh: Mesh
+    request: TrainRequest,
+    settings: Settings,
+    progress: Progress,
+    stop: StopFlag,
+    mesh: Mesh,
+    device: torch.device,
 ) -> tuple[PackedViews, tuple[PackedViews, Any] | None]:
     """The views to learn from, and those to search with the groups to find."""
     asked = read_groups(request.validate) if request.validate else {}
-    never = {file for files in asked.values() for file in files}
-    packer = _Packer(request, settings, progress, stop, mesh)
-    views = packer.pack(request.dataset, request.out / "views", "train", never)
-    if set(views.files) & never:
+    names = {file for files in asked.values() for file in files}
+    packer = _Packer(request, settings, progress, stop, mesh, device)
+    views = packer.pack(request.dataset, request.out / "views", "train", names, settings.train.size)
+    if any(FileFinder(dict(enumerate(views.files))).find(name) for name in names):
         raise UsageError(
             f"marks of {request.validate} are among the views of {request.dataset}: pack without"
         )
     if request.validate is None:
         return views, None
-    gallery = packer.pack(request.gallery or request.dataset, request.out / "gallery", "val", set())
+    out = request.out / "gallery"
+    gallery = packer.pack(request.gallery or request.dataset, out, "val", names, views.size)
     return views, (gallery, read_queries(request.validate, dict(enumerate(gallery.files))))
 
 
@@ -131,33 +143,52 @@ class _Packer:
     progress: Progress
     stop: StopFlag
     mesh: Mesh
+    device: torch.device
 
-    def pack(self, dataset: Path, out: Path, split: Split, never: set[str]) -> PackedViews:
-        """Open packed views, or pack the marks of a dataset; of an icon import only those of a split."""
+    def pack(self, dataset: Path, out: Path, split: Split, names: set[str], size: int) -> PackedViews:
+        """Open packed views, or pack what is needed of a dataset.
+
+        Args:
+            dataset: of an icon import only the marks of the split are taken.
+            out: where the views go.
+            split: ``train`` leaves the named marks out, ``val`` takes them and others to search among.
+            names: files of the marks that are asked for.
+            size: pixels of a side.
+        """
         if (dataset / TABLES).is_file():
-            return self._checked(PackedViews.open(dataset), dataset)
+            return self._checked(PackedViews.open(dataset), dataset, None if split == "train" else size)
         if self.mesh.leads:
-            self._make(dataset, out, split, never)
-        self.mesh.from_leader(0.0, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+            self._make(dataset, out, split, names, size)
+        self.mesh.from_leader(0.0, self.device)
         return PackedViews.open(out)
 
-    def _make(self, dataset: Path, out: Path, split: Split, never: set[str]) -> None:
+    def _make(self, dataset: Path, out: Path, split: Split, names: set[str], size: int) -> None:
         everything = list(open_dataset(dataset).marks(lambda fault: None))
-        kept: Sequence[Mark] = [mark for mark in everything if mark.file not in never]
-        apart = [mark for mark in everything if mark.file in never]
-        if all((dataset / f"groups_{name}.json").is_file() for name in SPLITS):
-            kept = select_split(dataset, kept, split)
-            apart = held_out(dataset, everything, split) if split == "train" else []
+        imported = all((dataset / f"groups_{name}.json").is_file() for name in SPLITS)
         groups = read_groups(self.request.groups) if self.request.groups else groups_of(dataset)
-        options = replace(assembly.view_options(self.settings), size=self.settings.train.size, read=False)
+        apart: Sequence[Mark] = []
+        kept: Sequence[Mark] = everything
+        if split == "train":
+            kept, apart = keep_apart(everything, names, groups)
+        if imported:
+            kept = select_split(dataset, kept, split)
+        if imported and split == "train":
+            apart = [*apart, *held_out(dataset, everything, split)]
+        if split != "train":
+            kept = spread_around(kept, names, self.settings.train.gallery)
+        options = replace(assembly.view_options(self.settings), size=size, read=False)
         plain = ViewMaker(replace(options, figurative=False, inner=False), NoDetector())
         preparer, looks = self._preparer(options), looks_of(apart, plain)
         pack_views(out, kept, groups.items(), options, preparer, self.progress, self.stop, looks)
 
-    def _checked(self, views: PackedViews, root: Path) -> PackedViews:
-        wanted = self.settings.train
-        if "size" in wanted.model_fields_set and wanted.size != views.size:
-            raise UsageError(f"the views in {root} are of {views.size} pixels, train.size is {wanted.size}")
+    def _checked(self, views: PackedViews, root: Path, size: int | None) -> PackedViews:
+        """Packed views of the size that is wanted: the setting's, if somebody set it, or the given one."""
+        train = self.settings.train
+        wanted = size or (train.size if "size" in train.model_fields_set else views.size)
+        if wanted != views.size:
+            raise UsageError(
+                f"the views in {root} are of {views.size} pixels, {wanted} are wanted: pack again"
+            )
         return views
 
     def _preparer(self, options: ViewOptions) -> Preparer:
@@ -168,11 +199,19 @@ class _Packer:
             if build.workers
             else InProcessPreparer(factory)
         )
-        known = _masks(self.request.index) if self.request.index else {}
+        known = _masks(self.request.index, options) if self.request.index else {}
         return MaskedPreparer(factory(), known, pool, max(1, build.workers)) if known else pool
 
 
-def _masks(index: Path) -> Masks:
+def _masks(index: Path, options: ViewOptions) -> Masks:
+    made = load_complete(IndexFolder(index)).recipe.preprocessing
+    wanted = {
+        name: value for name, value in options.record().items() if name not in ("size", "read", "inner")
+    }
+    if other := [name for name, value in wanted.items() if made.get(name) != value]:
+        raise UsageError(
+            f"the index in {index} was made with other views ({', '.join(other)}): leave --index out"
+        )
     with Catalog.open(IndexFolder(index).catalog) as catalog:
         return catalog_masks(catalog)
 
@@ -186,8 +225,9 @@ def _copier(views: PackedViews, wanted: TrainSettings) -> Copier:
 
 def _pairs(views: PackedViews, wanted: TrainSettings) -> PackedPairs:
     shares = PositiveShares(wanted.two_looks, wanted.two_views, wanted.other_hand, wanted.vienna)
-    if len(views) < wanted.batch:
-        raise UsageError(f"{len(views)} marks do not fill a batch of {wanted.batch}: set train.batch lower")
+    marks = int(np.count_nonzero(views.groups != LEFT_OUT))
+    if marks < wanted.batch:
+        raise UsageError(f"{marks} marks do not fill a batch of {wanted.batch}: set train.batch lower")
     return PackedPairs(views, _copier(views, wanted), shares, wanted.seed, LoaderOptions(wanted.workers))
 
 

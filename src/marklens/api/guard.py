@@ -16,7 +16,7 @@ from marklens.api.service import Service
 
 OPEN = frozenset({"/", "/health", "/ready", "/openapi.json"})
 """What needs no key and counts for no limit; so do the files of the page."""
-WRITING = frozenset({"/reload"})
+READING = frozenset({"GET", "HEAD", "OPTIONS"})
 SEARCHES = frozenset({"/search", "/batch", "/search/text"})
 PAGE_FILES = "/web/"
 DRAINED_BYTES, DRAIN_SECONDS = 32 << 20, 0.5
@@ -53,6 +53,7 @@ class Guard:
             return
         visit = _Visit(scope, send)
         self._under_way += 1
+        counted = 1
         try:
             body = self._admitted(visit, receive)
             await self._app(scope, body, visit.send)
@@ -60,10 +61,12 @@ class Guard:
             problem = problem_of(error)
             self._service.metrics.problem(problem.kind)
             if not visit.status:
+                self._under_way -= counted  # who is refused takes nobody's place any more
+                counted = 0
                 await _drain(receive)
                 await problem.response()(scope, receive, visit.send)
         finally:
-            self._under_way -= 1
+            self._under_way -= counted
             visit.note(self._service)
 
     def _admitted(self, visit: "_Visit", receive: Receive) -> Receive:
@@ -73,12 +76,14 @@ class Guard:
             ProblemError: it may not.
         """
         service, path, headers = self._service, visit.path, Headers(scope=visit.scope)
+        if not path.isprintable():  # the router takes a path with a line's end for the path without
+            raise ProblemError(404, "not-found", "Not Found")
         if path in OPEN or path.startswith(PAGE_FILES):
             return BoundedBody(receive, 0, service.settings.body_timeout)
         if self._under_way > service.settings.requests:
             raise ProblemError(503, "over-capacity", "too many requests are under way", {"Retry-After": "1"})
         visit.standing = service.rates.charge("address", visit.address)
-        visit.key = self._key(path, headers)
+        visit.key = self._key(visit.scope["method"], path, headers)
         visit.scope["marklens.key"] = visit.key
         if visit.key is not None and not path.startswith("/marks/"):
             visit.standing = service.rates.charge("key", visit.key.id)
@@ -88,7 +93,7 @@ class Guard:
             raise service.inference.refusal()
         return BoundedBody(receive, most, service.settings.body_timeout)
 
-    def _key(self, path: str, headers: Headers) -> Key | None:
+    def _key(self, method: str, path: str, headers: Headers) -> Key | None:
         ring = self._service.keys
         if ring is None:
             return None
@@ -98,7 +103,7 @@ class Guard:
         if key is None:
             what = "the key is unknown or has ended" if given else "give a key: Authorization: Bearer KEY"
             raise ProblemError(401, "no-key", what, {"WWW-Authenticate": 'Bearer realm="marklens"'})
-        needed = "write" if path in WRITING else "read"
+        needed = "read" if method in READING or path in SEARCHES else "write"
         if needed not in key.scopes:
             raise ProblemError(403, "no-scope", f"the key does not have the scope {needed}")
         return key

@@ -15,6 +15,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal, get_args
 
+from loguru import logger
+
 from marklens.core.artifacts import read_json, write_atomic
 from marklens.core.errors import ArtifactError, UsageError
 
@@ -73,7 +75,8 @@ class KeyRing:
                 return
             try:
                 self._keys, self._stamp = _by_hash(read_keys(self._path)), stamp
-            except ArtifactError:  # half written by hand: the keys before still count
+            except (ArtifactError, OSError) as error:  # the keys before still count
+                logger.warning("the file of keys cannot be read, the keys before still count: {}", error)
                 return
 
 
@@ -127,8 +130,14 @@ def revoke_key(path: Path, id: str, hours: float = 0) -> None:
     keys = read_keys(path)
     if id not in {key.id for key in keys}:
         raise UsageError(f"there is no key {id}: 'marklens keys list' shows all")
-    end = (datetime.now(UTC) + timedelta(hours=hours)).isoformat()
-    _write(path, tuple(replace(key, expires=end) if key.id == id else key for key in keys))
+    end = datetime.now(UTC) + timedelta(hours=hours)
+    _write(path, tuple(_ended(key, end) if key.id == id else key for key in keys))
+
+
+def _ended(key: Key, end: datetime) -> Key:
+    """A key that ends then, or earlier if it would have ended earlier."""
+    before = datetime.fromisoformat(key.expires) if key.expires else end
+    return replace(key, expires=min(before, end).isoformat())
 
 
 def _write(path: Path, keys: Sequence[Key]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from loguru import logger
 
-from marklens.core.errors import ArtifactError, MarklensError
+from marklens.core.errors import ArtifactError
 from marklens.engine import Engine
 
 Stamp = tuple[int, int, int]
@@ -87,7 +87,7 @@ class LivingIndex:
         try:
             if self.refresh():
                 logger.info("the index is open")
-        except (MarklensError, OSError) as error:
+        except Exception as error:  # whatever it is, the next look may find the index whole
             logger.warning("the index cannot be opened now, trying again: {}", error)
 
     def close(self) -> None:

@@ -1,5 +1,6 @@
 """Errors as problem documents (RFC 9457); none tells a path or shows a trace."""
 
+import json
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -8,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from loguru import logger
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from marklens.core.errors import ArtifactError, MarklensError, PictureError, UsageError
 
@@ -48,7 +49,8 @@ class ProblemError(HTTPException):
 
     def response(self) -> Response:
         """The answer."""
-        return JSONResponse(self.document(), self.status_code, self.headers, MEDIA_TYPE)
+        body = json.dumps(self.document(), ensure_ascii=False).encode("utf-8", "replace")
+        return Response(body, self.status_code, self.headers, MEDIA_TYPE)
 
 
 def problem_of(error: Exception) -> ProblemError:
@@ -66,6 +68,7 @@ def problem_of(error: Exception) -> ProblemError:
         kind = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
         return ProblemError(error.status_code, kind, error.detail, error.headers)
     if isinstance(error, ArtifactError):
+        logger.warning("{}", error)
         return ProblemError(
             503, "index-changing", "the index is being changed: try again", {"Retry-After": "2"}
         )

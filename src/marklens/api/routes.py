@@ -1,5 +1,6 @@
 """What can be asked of the service."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
@@ -105,9 +106,8 @@ async def batch(
     """The options hold for every picture."""
     if len(image) > service.settings.batch:
         raise ProblemError(422, "too-many-pictures", f"at most {service.settings.batch} pictures")
-    key = request.scope.get("marklens.key")
-    if key is not None and len(image) > 1:
-        service.rates.charge("key", key.id, len(image) - 1)
+    if len(image) > 1:
+        service.rates.charge(*_who(request), len(image) - 1)
     return StreamingResponse(batch_lines(service, image, options), media_type="application/x-ndjson")
 
 
@@ -156,7 +156,7 @@ async def thumbnail(id: str, service: ServiceOf) -> Response:
 
     def look(engine: Engine) -> bytes:
         number = mark_number(engine, id)
-        key = service.index.openings, number
+        key = engine.token, number
         return service.thumbnails.get(key, lambda: mark_thumbnail(engine, number))
 
     return Response(await _looked(service, look), media_type="image/webp", headers=KEPT)
@@ -239,7 +239,9 @@ async def ready(service: ServiceOf) -> Response:
 )
 async def metrics(service: ServiceOf) -> Response:
     """Times by stage and route, errors by kind, the queue, the index."""
-    return Response(service.metrics.exposition(), headers={"Content-Type": CONTENT_TYPE})
+    return Response(
+        await asyncio.to_thread(service.metrics.exposition), headers={"Content-Type": CONTENT_TYPE}
+    )
 
 
 @router.get(
@@ -294,6 +296,14 @@ async def _searched(service: Service, request: Request, work: Callable[[Engine],
     document = await service.inference.run(lambda: service.with_engine(work), request)
     service.metrics.stages(document["timings_ms"])
     return _json(document)
+
+
+def _who(request: Request) -> tuple[str, str]:
+    """Whose rate a request counts for: its key's, else its address's."""
+    key = request.scope.get("marklens.key")
+    if key is not None:
+        return "key", key.id
+    return "address", request.client.host if request.client else "unknown"
 
 
 async def _looked(service: Service, work: Callable[[Engine], Any]) -> Any:

@@ -80,7 +80,8 @@ class Service:
 
     def _marks(self) -> float:
         try:
-            return self.with_engine(lambda engine: engine.catalog.counts().marks)
+            with self.index.lent() as engine:
+                return engine.catalog.counts().marks
         except ArtifactError:
             return 0
 
@@ -104,6 +105,10 @@ def _open_warm(root: Path, settings: Settings) -> Engine:
     engine.catalog.connect(settings.serve.workers + PICTURE_WORKERS + 1)
     picture = np.full((64, 64, 3), 255, np.uint8)
     picture[16:48, 16:48] = 0
-    engine.search(picture, top=1)
-    engine.search_text("warm", top=1)
+    try:
+        engine.search(picture, top=1)
+        engine.search_text("warm", top=1)
+    except BaseException:
+        engine.close()
+        raise
     return engine

@@ -52,7 +52,7 @@ class Server:
         """
         psycopg = _psycopg()
         with self.reporting():
-            return psycopg.connect(_checked(self.url), connect_timeout=CONNECT_TIMEOUT)  # type: ignore[no-any-return]
+            return psycopg.connect(_checked(self.url), **_limits(self.url))  # type: ignore[no-any-return]
 
     def read(self, work: Callable[["Connection"], Result]) -> Result:
         """Do something that changes nothing, in a transaction; again if the server went away meanwhile.
@@ -122,12 +122,22 @@ def _checked(url: str) -> str:
     from psycopg.conninfo import conninfo_to_dict
 
     try:
-        conninfo_to_dict(url)
-    except ProgrammingError:  # its words can hold a part of the password
+        host = str(conninfo_to_dict(url).get("host") or "")
+        strange = "@" in host and not host.startswith("/")  # an @ in the password: the rest is no host
+    except ProgrammingError:
+        strange = True
+    if strange:  # libpq's words can hold a part of the password
         raise UsageError(
             "setting postgres.url is no connection URL: give one like postgresql://user@host:5432/database"
         ) from None
     return url
+
+
+def _limits(url: str) -> dict[str, int]:
+    """How long a connection may take, where the URL does not say."""
+    from psycopg.conninfo import conninfo_to_dict
+
+    return {} if "connect_timeout" in conninfo_to_dict(url) else {"connect_timeout": CONNECT_TIMEOUT}
 
 
 @cache
@@ -138,7 +148,7 @@ def _pool(url: str, connections: int) -> "ConnectionPool":
     logging.getLogger("psycopg.pool").addHandler(logging.NullHandler())  # errors are raised, not printed too
     pool = ConnectionPool(
         url,
-        kwargs={"connect_timeout": CONNECT_TIMEOUT},
+        kwargs=_limits(url),
         min_size=1,
         max_size=connections,
         reconnect_timeout=TRY,

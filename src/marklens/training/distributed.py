@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import torch
@@ -17,6 +18,8 @@ from torch import distributed as dist
 from torch.nn import functional
 
 from marklens.training.losses import widened
+
+PATIENCE = timedelta(days=3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +90,11 @@ class Mesh:
 def join_mesh(device: torch.device) -> Mesh:
     """Join the processes that `torchrun` started; without it, be alone."""
     world = int(os.environ.get("WORLD_SIZE", "1"))
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
     if world > 1 and not dist.is_initialized():
-        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        backend = "nccl" if device.type == "cuda" else "gloo"
+        dist.init_process_group(backend, timeout=PATIENCE)  # one packs views while the others wait
     return Mesh(dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else Mesh()
 
 

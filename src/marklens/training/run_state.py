@@ -37,6 +37,7 @@ class State:
         step: of this epoch that comes next.
         losses: sum over the steps of this epoch.
         best: the highest validation Recall@100 so far; -1 before the first.
+        best_map: mAP@100 of that measurement: of equal recalls the more precise one is the best.
         best_epoch: in which that was, from 1; 0 is the network that training began with.
         stale: measurements since then.
         pieces: into how many a batch is cut because the whole did not fit into memory.
@@ -47,6 +48,7 @@ class State:
     step: int = 0
     losses: float = 0.0
     best: float = -1.0
+    best_map: float = -1.0
     best_epoch: int = 0
     stale: int = 0
     pieces: int = 1

@@ -1,5 +1,6 @@
 """The loop that trains: every step is made here, and every way it can end."""
 
+import math
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
@@ -10,6 +11,7 @@ import torch
 from loguru import logger
 from torch import Tensor
 
+from marklens.core.errors import MarklensError
 from marklens.core.ports import Progress
 from marklens.core.resources import StopFlag, sampled_resources
 from marklens.training.batches import PairBatch, PairSource
@@ -93,7 +95,7 @@ class Trainer:
                 self._step(batch)
                 progress.advance(1)
                 if reason := self._why_stop(stop):
-                    if reason == "time":
+                    if reason == "time" and self.state.step < self.steps:  # else the next call does
                         self._measure(self.state.epoch + 1)
                     self._save()
                     return reason
@@ -148,14 +150,20 @@ class Trainer:
             self.scaler.scale(loss * share).backward()
             pushed.append((keys, groups))
             loss_sum += loss.item() * share
+        mean = self.mesh.mean(loss_sum, self.device)
+        if not math.isfinite(mean) and not self.scaler.is_enabled():
+            raise MarklensError(
+                "the loss is no number any more: lower train.learning_rate, or set train.amp to false"
+            )
         self.mesh.average_gradients(self.learner.parameters())
         self.scaler.unscale_(self.optimizer)
         norm = torch.nn.utils.clip_grad_norm_(self.learner.parameters(), self.options.clip)
         self.scaler.step(self.optimizer)
         self.scaler.update()
-        for keys, groups in pushed:
-            self.learner.push(keys, groups, self.mesh)
-        return self.mesh.mean(loss_sum, self.device), float(norm)
+        if math.isfinite(mean):  # a step that the scaler skips leaves no keys either
+            for keys, groups in pushed:
+                self.learner.push(keys, groups, self.mesh)
+        return mean, float(norm)
 
     def _pieces(self, batch: PairBatch) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """The batch on the device, in as many pieces as it takes to fit; each contrasts within itself."""
@@ -173,13 +181,14 @@ class Trainer:
         """Measure the network in an epoch, counted from 1; keep it if no earlier one was better."""
         state = self.state
         numbers = {"loss": state.losses / state.step} if state.step else {}
-        recall = 0.0
+        recall = precise = -1.0
         if self.mesh.leads and self.gallery is not None:
             measures = asdict(measure(self.learner.best_backbone, self.gallery, self.device))
-            recall, numbers = measures["recall_at_100"], {**numbers, **measures}
-        recall = self.mesh.from_leader(recall, self.device)
-        if self.gallery is None or recall > state.best:
-            self.state = replace(state, best=recall, best_epoch=epoch, stale=0)
+            recall, precise = measures["recall_at_100"], measures["map_at_100"]
+            numbers = {**numbers, **measures}
+        recall, precise = (self.mesh.from_leader(value, self.device) for value in (recall, precise))
+        if self.gallery is None or (recall, precise) > (state.best, state.best_map):
+            self.state = replace(state, best=recall, best_map=precise, best_epoch=epoch, stale=0)
             if self.mesh.leads:
                 self.folder.save_best(self.learner.best_backbone, numbers)
         else:
@@ -222,7 +231,8 @@ class Trainer:
         self.state = State(**content["state"])
         self.learner.load_state_dict(content["learner"])
         self.optimizer.load_state_dict(content["optimizer"])
-        self.scaler.load_state_dict(content["scaler"])
+        if content["scaler"]:  # there is none in a run that began on a CPU
+            self.scaler.load_state_dict(content["scaler"])
         logger.info("going on after step {}", self.made)
 
 

@@ -1,12 +1,13 @@
 """Which marks are one brand or one picture: positives where drawn anew, never negatives of each other."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from marklens.core.artifacts import read_json
 from marklens.core.errors import PictureError
+from marklens.core.file_names import FileFinder
 from marklens.core.images import read_picture
 from marklens.core.types import Fault, Ids, Mark, Pixels
 from marklens.datasets.analysis.duplicates import FINE_DISTANCE, NEAR_DISTANCE, SURE_BITS
@@ -100,3 +101,38 @@ def _near(looks: Sequence[Look]) -> list[list[int]]:
     order = np.argsort(labels, kind="stable")
     pieces = np.split(sure[order], np.flatnonzero(np.diff(labels[order])) + 1)
     return [piece.tolist() for piece in pieces if len(piece) > 1]
+
+
+def keep_apart(
+    marks: Sequence[Mark], names: Iterable[str], groups: Mapping[str, Sequence[str]]
+) -> tuple[list[Mark], list[Mark]]:
+    """Split marks into those to learn from and those that are asked for.
+
+    Args:
+        marks: of a dataset.
+        names: files that are asked for, whatever their case; a name that several bear means all of them.
+        groups: the others of a group with such a mark are in neither part.
+
+    Returns:
+        the marks to learn from, and those that are asked for.
+    """
+    find = FileFinder({place: mark.file for place, mark in enumerate(marks)}).find
+    apart = {place for name in names for place in find(name)}
+    out = set(apart)
+    for files in groups.values():
+        members = {place for file in files for place in find(file)}
+        if members & apart:
+            out |= members
+    return [mark for place, mark in enumerate(marks) if place not in out], [
+        marks[place] for place in sorted(apart)
+    ]
+
+
+def spread_around(marks: Sequence[Mark], names: Iterable[str], most: int) -> list[Mark]:
+    """The marks that are asked for and, among them, others spread over the dataset while there is room."""
+    find = FileFinder({place: mark.file for place, mark in enumerate(marks)}).find
+    members = {place for name in names for place in find(name)}
+    others = np.setdiff1d(np.arange(len(marks)), sorted(members))
+    room = min(len(others), max(0, most - len(members)))
+    spread = others[np.linspace(0, len(others) - 1, room).round().astype(np.int64)].tolist() if room else []
+    return [marks[place] for place in sorted(members | set(spread))]

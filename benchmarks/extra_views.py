@@ -16,7 +16,7 @@ import numpy as np
 import typer
 
 from benchmarks.reporting import report
-from benchmarks.rerank import gallery_files
+from benchmarks.rerank import gallery_files, mean_measures
 from marklens import assembly
 from marklens.cli.progress import shown_progress
 from marklens.core.artifacts import read_json
@@ -24,7 +24,6 @@ from marklens.core.errors import PictureError
 from marklens.core.images import read_picture
 from marklens.core.types import Ids, Pixels, Vectors, ViewKind
 from marklens.embeddings.pca_reducer import bundled_reducer
-from marklens.evaluation.metrics import average_precision, first_is_relevant, recall_at
 from marklens.preprocessing.image_normalizer import find_ground, find_ink, fit_square, ink_box
 from marklens.settings import load_settings
 
@@ -117,13 +116,8 @@ def measure(views: Views, asked: dict[int, list[int]], kind: int | None, share: 
         scores = np.maximum.reduceat(pairs.max(axis=0), starts)
         scores[marks == place] = -np.inf
         ranks = np.sort([np.count_nonzero(scores >= scores[marks == other][0]) for other in relevant])
-        total = len(relevant)
-        rows.append(
-            (average_precision(ranks, total), first_is_relevant(ranks), recall_at(ranks, total, 10),
-             recall_at(ranks, total, 100))
-        )  # fmt: skip
-    means = np.mean(rows, axis=0).tolist()
-    return dict(zip(("mAP@100", "Recall@1", "Recall@10", "Recall@100"), means, strict=True))
+        rows.append((ranks, len(relevant)))
+    return mean_measures(rows)
 
 
 def main(

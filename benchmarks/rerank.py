@@ -256,12 +256,18 @@ def measured(asked: Sequence[Asked], scores: Sequence[Vectors]) -> dict[str, flo
     for query, score in zip(asked, scores, strict=True):
         order = np.argsort(-score, kind="stable")
         ranks = relevant_ranks(score[order], np.isin(query.candidates[order], query.relevant))
-        total = len(query.relevant)
-        rows.append(
-            (average_precision(ranks, total), first_is_relevant(ranks), recall_at(ranks, total, 10),
-             recall_at(ranks, total, 100))
-        )  # fmt: skip
-    means = np.mean(rows, axis=0).tolist()
+        rows.append((ranks, len(query.relevant)))
+    return mean_measures(rows)
+
+
+def mean_measures(rows: Sequence[tuple[Ids, int]]) -> dict[str, float]:
+    """The means over queries, given the ranks of the relevant that were found and how many there are."""
+    found = [
+        (average_precision(ranks, total), first_is_relevant(ranks), recall_at(ranks, total, 10),
+         recall_at(ranks, total, 100))
+        for ranks, total in rows
+    ]  # fmt: skip
+    means = np.mean(found, axis=0).tolist()
     return dict(zip(("mAP@100", "Recall@1", "Recall@10", "Recall@100"), means, strict=True))
 
 

@@ -25,9 +25,9 @@ from marklens.core.resources import graceful_stop
 from marklens.core.types import VIEW_BITS, Mark, Vectors, ViewKind
 from marklens.datasets.icons.brand_split import SPLITS, Split
 from marklens.datasets.opening import open_dataset
-from marklens.engine import WORDED
 from marklens.evaluation.metrics import average_precision, first_is_relevant, recall_at
 from marklens.indexing.folder import IndexFolder
+from marklens.retrieval.candidates import WORDED
 from marklens.retrieval.catalog import Catalog
 from marklens.retrieval.vector_store import open_store
 from marklens.settings import load_settings

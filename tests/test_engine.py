@@ -7,7 +7,7 @@ import numpy as np
 from marklens.assembly import open_engine
 from marklens.core.images import read_picture
 from marklens.core.types import Candidate, Filter, ViewKind
-from marklens.engine import best_pairs
+from marklens.retrieval.view_pairs import best_pairs
 from marklens.settings import load_settings
 
 FULL, FIGURATIVE = ViewKind.FULL, ViewKind.FIGURATIVE

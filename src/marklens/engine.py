@@ -9,17 +9,13 @@ from typing import Any
 import numpy as np
 
 from marklens.core.byte_cache import ByteCache
-from marklens.core.errors import ArtifactError
 from marklens.core.images import read_picture
 from marklens.core.ports import VectorStore
 from marklens.core.stopwatch import Stopwatch
 from marklens.core.types import (
-    KIND_MASK,
-    VIEW_BITS,
     Candidate,
     Filter,
     Hit,
-    Ids,
     LocalViews,
     Mark,
     Pixels,
@@ -35,18 +31,12 @@ from marklens.preprocessing.mask_store import decode_mask
 from marklens.preprocessing.pipeline import ViewMaker
 from marklens.reranking.reranker import Ranked, Reason, Reranker
 from marklens.reranking.scoring import Channels, Weights
+from marklens.retrieval.candidates import CandidateFinder
 from marklens.retrieval.catalog import Catalog
-from marklens.retrieval.view_pairs import best_pairs
 from marklens.text.explanation import Explanation
 from marklens.text.extractor import mark_text
 from marklens.text.matcher import TextMatcher
 
-WORDED = 0.8
-"""What a pair of views counts if one shows the words of a mark that also has a view without them.
-
-Words look alike whatever they say. On validation brands 0.8 raised mAP@100 from 0.312 to 0.314, on real
-lock-ups against their bare symbols from 0.517 to 0.586; 0.9 was between (benchmarks/text_ablation.py).
-"""
 NAMED = 100
 """Marks that a name brings to a search by picture."""
 LEAST_TEXT = 0.4
@@ -154,6 +144,7 @@ class Engine:
     ) -> None:
         self._maker, self._describer, self._reducer, self._reranker = maker, describer, reducer, reranker
         self.store, self.catalog, self.recipe, self.depth = store, catalog, recipe, depth
+        self._finder = CandidateFinder(store, catalog)
         self._names = cache(open_names)
         self.token = object()
         """Another one for every opening: mark numbers belong to it."""
@@ -210,7 +201,7 @@ class Engine:
             weights: as `search`'s.
         """
         watch = Stopwatch()
-        vectors, kinds = self._stored(number)
+        vectors, kinds = self._finder.stored(number)
         query = Query((), kinds, vectors, self._reranker.stored(number) if rerank else None)
         watch.lap("recall")
         return self._found(query, top, wanted, rerank, text, weights, watch)
@@ -287,7 +278,7 @@ class Engine:
             depth: how many candidates stage 1 brings.
             text: a name that brings candidates too and counts as the text channel.
         """
-        vectors, kinds = self._stored(number)
+        vectors, kinds = self._finder.stored(number)
         candidates, texts = self._named(text, vectors, kinds, self.candidates(vectors, kinds, depth), None)
         return candidates, self._reranker.channels(self._reranker.stored(number), candidates, texts)
 
@@ -338,15 +329,7 @@ class Engine:
         allowed = self.catalog.allowed(wanted or Filter())
         found = self._names().candidates(text, NAMED, allowed, LEAST_TEXT)
         missing = sorted({number for number, _ in found} - {candidate.number for candidate in known})
-        their_kinds = self.catalog.view_kinds(missing)
-        ids = np.array(
-            [number << VIEW_BITS | kind for number in missing for kind in their_kinds[number]], np.int64
-        )
-        if not len(ids):
-            return []
-        scores = vectors @ self.store.vectors(ids).T
-        ids = np.broadcast_to(ids, scores.shape)
-        return best_pairs(self._weighed(scores, ids, kinds), ids, kinds)
+        return self._finder.compare(vectors, kinds, missing)
 
     def _texts(self, text: str, candidates: Sequence[Candidate]) -> Vectors:
         """The text channel of candidates, float32 (n,); NaN for marks without text."""
@@ -356,43 +339,13 @@ class Engine:
 
     def similar(self, number: int, depth: int) -> list[Candidate]:
         """Stage 1 for a mark of the index, by its stored vectors: no picture is read."""
-        return self.candidates(*self._stored(number), depth)
-
-    def _stored(self, number: int) -> tuple[Vectors, tuple[ViewKind, ...]]:
-        try:
-            kinds = self.catalog.view_kinds([number])[number]
-            ids = np.array([number << VIEW_BITS | kind for kind in kinds], np.int64)
-            return self.store.vectors(ids), kinds
-        except KeyError as error:
-            raise ArtifactError("the mark has no vectors yet: open the index again") from error
+        return self.candidates(*self._finder.stored(number), depth)
 
     def candidates(
         self, vectors: Vectors, kinds: tuple[ViewKind, ...], depth: int, wanted: Filter | None = None
     ) -> list[Candidate]:
-        """Stage 1: the marks with the best pair of views, best first, at most `depth`.
-
-        Args:
-            vectors: float32 (views, dims), unit length, of the query.
-            kinds: which views they are.
-            depth: how many marks at most.
-            wanted: what every mark must satisfy.
-        """
-        views_a_mark = max(1.0, len(self.store) / max(1, self.catalog.capacity))
-        allowed = self.catalog.allowed(wanted or Filter())
-        k = min(len(self.store), round(depth * views_a_mark))
-        while True:
-            scores, ids = self.store.search(vectors, k, allowed)
-            found = best_pairs(self._weighed(scores, ids, kinds), ids, kinds)
-            if len(found) >= depth or k >= len(self.store) or not np.isfinite(scores).all():
-                return found[:depth]
-            k = min(len(self.store), 2 * k)  # many views of few marks took the places
-
-    def _weighed(self, scores: Vectors, ids: Ids, kinds: tuple[ViewKind, ...]) -> Vectors:
-        """The similarities (views, k) with those less that a view with words had a part in, see `WORDED`."""
-        worded = np.array([kind == ViewKind.FULL and ViewKind.FIGURATIVE in kinds for kind in kinds])
-        figured = self.catalog.figured()[np.maximum(ids >> VIEW_BITS, 0)]
-        theirs = ((ids & KIND_MASK) == ViewKind.FULL) & figured
-        return np.where(worded[:, None] | theirs, scores * np.float32(WORDED), scores)
+        """Stage 1, see `CandidateFinder.find`."""
+        return self._finder.find(vectors, kinds, depth, wanted)
 
     def _hits(self, found: Sequence[tuple[int, float, Scores, tuple[ViewKind, ...]]]) -> tuple[Hit, ...]:
         """Marks by number with their score, that of every channel and the views that matched, best first."""

@@ -40,7 +40,7 @@ class DrawnPairs:
                 )
                 for side in (0, 1)
             ]
-            yield PairBatch(sides[0], sides[1], groups.astype(np.int64))
+            yield PairBatch(sides[0], sides[1], np.repeat(groups[:, None], 2, 1).astype(np.int64))
 
 
 def drawn(group: int, seed: tuple[int, ...]) -> Pixels:

@@ -50,12 +50,27 @@ def test_a_key_of_the_own_group_in_the_queue_is_no_negative() -> None:
     keys = Projected(torch.randn(4, 8), torch.randn(4, made.query.backbone.dims))
     queue = made.queues["head"]
     assert isinstance(queue, Queue)
-    queue.push(keys.head, groups[:1].expand(4))
+    queue.push(keys.head, groups[0, :1].expand(4))
     with torch.no_grad():
         losses = [made(first[i : i + 1], second[i : i + 1], groups[i : i + 1], Mesh())[0] for i in range(4)]
     assert losses[0].item() == pytest.approx(0, abs=1e-6)  # nobody else is there
-    assert all(loss.item() > 1e-3 for loss, group in zip(losses, groups, strict=True) if group != groups[0])
+    assert all(
+        loss.item() > 1e-3 for loss, group in zip(losses, groups[:, 0], strict=True) if group != groups[0, 0]
+    )
     assert made(first, second, groups, Mesh())[0].item() > before
+
+
+def test_a_key_of_the_other_mark_in_the_queue_is_no_negative_of_a_pair() -> None:
+    made = learner(replace(OPTIONS, momentum=0.0, pooled_weight=0.0)).eval()
+    first, second, groups = pairs()
+    groups[0, 1] = 77  # codes made this pair
+    queue = made.queues["head"]
+    assert isinstance(queue, Queue)
+    queue.push(torch.randn(4, 8), torch.tensor([77, 77, 77, 77]))
+    with torch.no_grad():
+        losses = [made(first[i : i + 1], second[i : i + 1], groups[i : i + 1], Mesh())[0] for i in range(4)]
+    assert losses[0].item() == pytest.approx(0, abs=1e-6)
+    assert all(loss.item() > 1e-3 for loss in losses[1:])
 
 
 def test_both_sides_of_the_pairs_are_treated_alike() -> None:

@@ -127,7 +127,7 @@ def test_pairs_are_what_they_say(views: PackedViews) -> None:
             ):
                 one, other = int(owner[first]), int(owner[second])
                 seen[kind] += 1
-                assert views.groups[one] == group
+                assert views.groups[[one, other]].tolist() == group.tolist()
                 match kind:
                     case "two_looks":
                         assert first == second

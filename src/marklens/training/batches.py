@@ -13,8 +13,8 @@ class PairBatch:
 
     Attributes:
         first, second: uint8 (n, size, size, 3), RGB, augmented views.
-        groups: int64 (n,); two pairs of one group (same brand, near duplicates) are no negatives of each
-            other.
+        groups: int64 (n, 2), of both sides; marks of one group (same brand, near duplicates) are no negatives
+            of each other, nor are those of a pair's two groups.
     """
 
     first: Pixels

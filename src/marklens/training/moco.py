@@ -132,7 +132,7 @@ class PairLearner(nn.Module):
         Args:
             first: uint8 (n, size, size, 3), one side of the pairs.
             second: the other side, of the same shape.
-            groups: int64 (n,).
+            groups: int64 (n, 2), of both sides.
             mesh: the processes that share the batch; every query meets the keys of all of them.
 
         Returns:
@@ -142,7 +142,7 @@ class PairLearner(nn.Module):
         projected, pooled = self.query(pixels)
         queries = _unit(self.predictor(projected), pooled)
         if self.options.objective != "contrast":
-            return self._grouped(_unit(projected, pooled), torch.cat([groups, groups]), mesh), queries
+            return self._grouped(_unit(projected, pooled), groups.T.flatten(), mesh), queries
         keys = self._keys(pixels, projected, pooled)
         return self._contrast(queries, keys, groups, mesh), Projected(*(space.detach() for space in keys))
 
@@ -158,18 +158,21 @@ class PairLearner(nn.Module):
         total = queries.head.new_zeros(())
         for space, weight in self.options.spaces.items():
             place = Projected._fields.index(space)
-            for query, key in ((first, key_second), (second, key_first)):
-                loss = self._one_side(space, query[place], key[place], groups, mesh)
+            for query, key, owners in ((first, key_second, groups[:, 1]), (second, key_first, groups[:, 0])):
+                loss = self._one_side(space, query[place], key[place], owners, groups, mesh)
                 total = total + weight * loss / 2
         return total
 
-    def _one_side(self, space: str, queries: Tensor, keys: Tensor, groups: Tensor, mesh: Mesh) -> Tensor:
+    def _one_side(
+        self, space: str, queries: Tensor, keys: Tensor, owners: Tensor, groups: Tensor, mesh: Mesh
+    ) -> Tensor:
+        """Queries (n, d) against all keys, of `owners` (n,), but those of their pair's groups (n, 2)."""
         queue = self.queues[space]
         assert isinstance(queue, Queue)
-        others, owners = mesh.gather(keys), mesh.gather(groups)
-        negatives = torch.cat([others, queue.keys])
-        owners = torch.cat([owners, queue.groups])
-        allowed = (owners[None, :] != groups[:, None]) & (owners != NOBODY)[None, :]
+        negatives = torch.cat([mesh.gather(keys), queue.keys])
+        everyone = torch.cat([mesh.gather(owners), queue.groups])
+        own = (everyone[None, :, None] == groups[:, None, :]).any(2)
+        allowed = ~own & (everyone != NOBODY)[None, :]
         return masked_contrast(queries, keys, negatives, allowed, self.options.temperature)
 
     def _grouped(self, vectors: Projected, groups: Tensor, mesh: Mesh) -> Tensor:
@@ -185,8 +188,8 @@ class PairLearner(nn.Module):
 
     @torch.no_grad()
     def push(self, keys: Projected, groups: Tensor, mesh: Mesh) -> None:
-        """Queue the keys (2n, d) of a batch whose pairs have these groups (n,), from all processes."""
-        owners = mesh.gather(torch.cat([groups, groups]))
+        """Queue the keys (2n, d) of a batch whose pairs have these groups (n, 2), from all processes."""
+        owners = mesh.gather(groups.T.flatten())
         for space, queue in self.queues.items():
             assert isinstance(queue, Queue)
             queue.push(mesh.gather(getattr(keys, space)), owners)

@@ -56,7 +56,7 @@ class Chosen:
     Attributes:
         first, second: int64 (n,), places in `PackedViews.pixels`.
         kinds: of each pair.
-        groups: int64 (n,), of the first mark.
+        groups: int64 (n, 2), of both marks; they differ only where codes made the pair.
     """
 
     first: Ids
@@ -85,13 +85,13 @@ class Positives:
 
     def choose(self, marks: Sequence[int], random: np.random.Generator) -> Chosen:
         """Draw a pair for each of these marks."""
-        pairs = [self._pair(mark, random) for mark in marks]
-        return Chosen(
-            np.array([first for first, _, _ in pairs], np.int64),
-            np.array([second for _, second, _ in pairs], np.int64),
-            tuple(kind for _, _, kind in pairs),
-            self._views.groups[np.asarray(marks, np.int64)],
-        )
+        drawn = [self._partner(mark, random) for mark in marks]
+        pairs = [
+            self._pair(mark, other, kind, random) for mark, (other, kind) in zip(marks, drawn, strict=True)
+        ]
+        first, second = np.array(pairs, np.int64).reshape(-1, 2).T
+        owners = np.array([(mark, other) for mark, (other, _) in zip(marks, drawn, strict=True)], np.int64)
+        return Chosen(first, second, tuple(kind for _, kind in drawn), self._views.groups[owners])
 
     def chances(self, mark: int) -> dict[PairKind, float]:
         """The share of each kind for this mark; they sum to 1."""
@@ -104,18 +104,20 @@ class Positives:
         weights = [weight * held for weight, held in zip(self._weights, has, strict=True)]
         return {kind: weight / sum(weights) for kind, weight in zip(PAIR_KINDS, weights, strict=True)}
 
-    def _pair(self, mark: int, random: np.random.Generator) -> tuple[int, int, PairKind]:
+    def _partner(self, mark: int, random: np.random.Generator) -> tuple[int, PairKind]:
+        """The mark that the second view is of, the mark itself for most kinds."""
         kind = self._kind(mark, random)
+        if kind == "other_hand":
+            return _another(self._members[int(self._views.groups[mark])], mark, random), kind
+        return (self._other_code(mark, random) if kind == "vienna" else mark), kind
+
+    def _pair(self, mark: int, other: int, kind: PairKind, random: np.random.Generator) -> tuple[int, int]:
         own = self._views.views_of(mark)
         first = own[int(random.integers(len(own)))]
         if kind == "two_looks":
-            return first, first, kind
-        if kind == "two_views":
-            others = [view for view in own if view != first]
-            return first, others[int(random.integers(len(others)))], kind
-        other = self._other_hand(mark, random) if kind == "other_hand" else self._other_code(mark, random)
-        theirs = self._views.views_of(other)
-        return first, theirs[int(random.integers(len(theirs)))], kind
+            return first, first
+        theirs = [view for view in self._views.views_of(other) if view != first]
+        return first, theirs[int(random.integers(len(theirs)))]
 
     def _kind(self, mark: int, random: np.random.Generator) -> PairKind:
         drawn = random.random()
@@ -124,9 +126,6 @@ class Positives:
             if drawn < 0:
                 return kind
         return "two_looks"
-
-    def _other_hand(self, mark: int, random: np.random.Generator) -> int:
-        return _another(self._members[int(self._views.groups[mark])], mark, random)
 
     def _other_code(self, mark: int, random: np.random.Generator) -> int:
         codes = [code for code in self._views.codes[mark] if code in self._rarity]

@@ -15,7 +15,7 @@ from marklens.datasets.grouping import find_groups, groups_of
 from marklens.datasets.opening import open_dataset
 from marklens.evaluation.protocols import Query
 from marklens.settings import Settings
-from marklens.training.backbones import IMAGENET, Backbone, create_backbone
+from marklens.training.backbones import IMAGENET, Backbone, create_backbone, fit_to_views
 from marklens.training.checkpoints import load_backbone
 from marklens.training.exporting import (
     Agreement,
@@ -67,7 +67,7 @@ def export(
     """
     if precision == "int8" and verify is None:
         raise UsageError("--int8 is calibrated on real marks: name a dataset with --verify")
-    backbone = _network(checkpoint)
+    backbone = fit_to_views(_network(checkpoint), settings.views.size)
     gallery = _gallery(verify, settings) if verify else None
     pixels = check_views(settings.views.size) if gallery is None else gallery.pixels
     result: list[Exported] = []

@@ -11,7 +11,7 @@ from marklens.core.errors import ModelError, UsageError
 from marklens.core.types import PATCH_GRID
 from marklens.embeddings.onnx_embedder import OnnxEmbedder
 from marklens.training import exporting
-from marklens.training.backbones import Describer, _cells, create_backbone, load_file
+from marklens.training.backbones import Describer, _cells, create_backbone, fit_to_views, load_file
 from marklens.training.exporting import check_views, describe, export_onnx
 
 onnx = pytest.importorskip("onnx")
@@ -50,6 +50,21 @@ def test_a_backbone_changes_its_size() -> None:
     backbone.set_size(160)
     with torch.inference_mode():
         assert backbone(torch.zeros(1, 160, 160, 3, dtype=torch.uint8)).shape[2:] == (10, 10)
+
+
+@pytest.mark.parametrize(("name", "side"), [("test_efficientnet", 5), ("test_vit", 5), ("test_convnext", 5)])
+def test_a_network_searches_at_the_size_it_was_trained_on(tmp_path: Path, name: str, side: int) -> None:
+    """Views twice as large are made smaller inside, and the map of a convolutional network gets finer."""
+    torch.manual_seed(0)
+    backbone, views = create_backbone(name, "none", 80).eval(), check_views(160)
+    assert export_onnx(backbone, tmp_path / "a.onnx", views, size=160).minimum > 0.999
+    fitted, small = fit_to_views(backbone, 160), views.reshape(4, 80, 2, 80, 2, 3).mean((2, 4)).round()
+    with torch.inference_mode():
+        assert fitted(torch.from_numpy(views)).shape[2:] == (side, side)
+        coarse = backbone(torch.from_numpy(small.astype(np.uint8))).mean((2, 3)).numpy()
+    pooled = OnnxEmbedder(tmp_path / "a.onnx", threads=1).embed(views)
+    cosines = (pooled * coarse).sum(1) / np.linalg.norm(pooled, axis=1) / np.linalg.norm(coarse, axis=1)
+    assert cosines[:3].min() > 0.85  # the fourth is noise
 
 
 def test_half_precision_agrees_and_is_half_as_large(tmp_path: Path) -> None:

@@ -1,12 +1,14 @@
 """Any network of timm, by name, as we use it: pixels in, a pooled vector and a map of patch vectors out."""
 
 import contextlib
+import copy
 import math
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from marklens.core.errors import MissingExtraError, ModelError, UsageError
 from marklens.core.types import PATCH_GRID
@@ -14,6 +16,7 @@ from marklens.core.types import PATCH_GRID
 LITE0 = "tf_efficientnet_lite0"
 IMAGENET = "imagenet"
 NO_WEIGHTS = "none"
+USUAL_STRIDE, FINE_STRIDE = 32, 16
 
 
 class Backbone(nn.Module):
@@ -22,23 +25,28 @@ class Backbone(nn.Module):
     Args:
         name: timm's name.
         size: pixels of a side; networks that depend on it (ViT, Swin) are set to it.
+        shrink: pictures are this many times as large, and made smaller first.
+        stride: pixels of the network's picture in a place of its map: 32, or 16 where a network has that by
+            dilation (Chen et al., Rethinking Atrous Convolution, 2017), with the same weights.
 
     Raises:
         MissingExtraError: timm is not installed.
         UsageError: timm knows no network of that name.
+        TypeError: the network has no other stride than its own.
     """
 
     mean: Tensor
     deviation: Tensor
 
-    def __init__(self, name: str, size: int) -> None:
+    def __init__(self, name: str, size: int, shrink: int = 1, stride: int = USUAL_STRIDE) -> None:
         super().__init__()
         timm = import_timm()
         if not timm.is_model(name):
             near = ", ".join(timm.list_models(f"*{name.split('_')[0]}*")[:5])
             raise UsageError(f"timm has no backbone '{name}'" + (f": did you mean {near}?" if near else ""))
-        self.name = name
-        self.network: Any = timm.create_model(name, pretrained=False, num_classes=0)
+        self.name, self.shrink = name, shrink
+        strides = {} if stride == USUAL_STRIDE else {"output_stride": stride}
+        self.network: Any = timm.create_model(name, pretrained=False, num_classes=0, **strides)
         self.dims = int(self.network.num_features)
         config = timm.data.resolve_data_config({}, model=self.network)
         self.register_buffer("mean", torch.tensor(config["mean"]).view(1, 3, 1, 1), persistent=False)
@@ -52,9 +60,11 @@ class Backbone(nn.Module):
             self.network.set_input_size(img_size=(size, size))
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """Map uint8 (n, size, size, 3), RGB, to the feature map (n, dims, h, w)."""
+        """Map uint8 (n, size · shrink, size · shrink, 3), RGB, to the feature map (n, dims, h, w)."""
         planes = pixels.permute(0, 3, 1, 2)  # NHWC in memory: this is channels_last already
         scaled = planes.to(self.mean.dtype) / 255
+        if self.shrink > 1:
+            scaled = functional.avg_pool2d(scaled, self.shrink)
         return self.feature_map((scaled - self.mean) / self.deviation)
 
     def feature_map(self, planes: Tensor) -> Tensor:
@@ -71,6 +81,32 @@ class Backbone(nn.Module):
         return tokens.transpose(1, 2).reshape(-1, self.dims, side, side)  # type: ignore[no-any-return]
 
 
+def fit_to_views(backbone: Backbone, side: int) -> Backbone:
+    """The same network for views of another size than it was trained on, ready to search.
+
+    A network finds best at the size that it knows (Touvron et al., Fixing the Train-Test Resolution
+    Discrepancy, 2019): views that are a multiple of it are made smaller inside of the network. Where the map
+    is then coarser than PATCH_GRID, it is made finer by dilation. Otherwise the network is set to the size of
+    the views.
+
+    Args:
+        backbone: as it was trained; it is left as it is.
+        side: pixels of a view's side.
+    """
+    shrink = side // backbone.size
+    if shrink < 2 or side % backbone.size:
+        fitted = copy.deepcopy(backbone)
+        fitted.set_size(side)
+        return fitted.eval()
+    stride = FINE_STRIDE if backbone.size < PATCH_GRID * USUAL_STRIDE else USUAL_STRIDE
+    try:
+        fitted = Backbone(backbone.name, backbone.size, shrink, stride)
+    except (TypeError, AssertionError):  # such as ViTs, whose map is fine enough
+        fitted = Backbone(backbone.name, backbone.size, shrink)
+    fitted.network.load_state_dict(backbone.network.state_dict())
+    return fitted.eval()
+
+
 class Describer(nn.Module):
     """What searching calls: uint8 pixels in, the pooled vector and PATCH_GRID² patch vectors out.
 
@@ -83,7 +119,7 @@ class Describer(nn.Module):
         self.backbone = backbone
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        """Map uint8 (n, size, size, 3) to float (n, dims) and (n, PATCH_GRID², dims), row by row."""
+        """Map uint8 (n, side, side, 3) to float (n, dims) and (n, PATCH_GRID², dims), row by row."""
         features = self.backbone(pixels)
         grid = features
         if tuple(features.shape[2:]) != (PATCH_GRID, PATCH_GRID):

@@ -14,7 +14,7 @@ from torch import nn
 from marklens.core.artifacts import write_atomic
 from marklens.core.errors import MissingExtraError, ModelError
 from marklens.core.types import Pixels, Vectors
-from marklens.training.backbones import Backbone, Describer
+from marklens.training.backbones import Backbone, Describer, fit_to_views
 from marklens.training.quantisation import FLOAT_FIRST, quantise
 
 Precision = Literal["fp32", "fp16", "int8"]
@@ -73,7 +73,7 @@ def check_views(size: int = VIEW_SIZE) -> Pixels:
 
 
 def describe(backbone: Backbone, pixels: Pixels) -> tuple[Vectors, Vectors]:
-    """PyTorch's own answer for uint8 (n, size, size, 3): pooled (n, dims) and patches (n, 49, dims)."""
+    """PyTorch's own answer for uint8 (n, side, side, 3): pooled (n, dims) and patches (n, 49, dims)."""
     describer, parts = Describer(backbone).eval(), []
     with torch.inference_mode():
         for start in range(0, len(pixels), CHUNK):
@@ -96,7 +96,7 @@ def export_onnx(
     `patches` (n, 49, dims), so nothing of the normalisation is left to the caller.
 
     Args:
-        backbone: with its weights; it is set to `size`.
+        backbone: with its weights; `fit_to_views` sets it to `size`.
         out: the file to write.
         check: views to compare on, uint8 (n, size, size, 3); int8 is calibrated on them.
         precision: ``fp16`` is for GPUs, on a CPU it is slower; ``int8`` is for CPUs.
@@ -106,7 +106,7 @@ def export_onnx(
         ModelError: the exported network does not agree with PyTorch; nothing is written.
         MissingExtraError: the package onnx is not installed.
     """
-    backbone.eval().set_size(size)
+    backbone = fit_to_views(backbone, size)
     made: list[Agreement] = []
 
     def write(temporary: Path) -> None:
@@ -207,7 +207,7 @@ def _with_fixed_padding(backbone: Backbone, size: int) -> Backbone:
     "Same" is computed from the size of the input at run time. The size of a view never changes, and ONNX
     Runtime fuses a constant padding into the convolution: a quarter of the time of the whole network.
     """
-    fixed = copy.deepcopy(backbone)
+    fixed, seen = copy.deepcopy(backbone), size // backbone.shrink
     same = {name: part for name, part in fixed.named_modules() if type(part).__name__ == "Conv2dSame"}
     sizes: dict[str, tuple[torch.Size, torch.Size]] = {}
     for name, part in same.items():
@@ -215,7 +215,7 @@ def _with_fixed_padding(backbone: Backbone, size: int) -> Backbone:
             lambda _, given, made, name=name: sizes.update({name: (given[0].shape[2:], made.shape[2:])})
         )
     with torch.inference_mode():
-        fixed.feature_map(torch.zeros(1, 3, size, size))
+        fixed.feature_map(torch.zeros(1, 3, seen, seen))
     for name, part in same.items():
         parent, _, attribute = name.rpartition(".")
         setattr(fixed.get_submodule(parent), attribute, _padded(cast(Any, part), *sizes[name]))

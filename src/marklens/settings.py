@@ -111,6 +111,7 @@ class TrainSettings(_Section):
     backbone: str = Field("tf_efficientnet_lite0", description="any network of timm, by its name")
     weights: str = Field("imagenet", description="to begin with: imagenet, none, or a file")
     size: int = Field(224, ge=32, le=512, description="pixels of a side while training")
+    members: int = Field(1, ge=1, description="marks of one group in a batch; more for losses on groups")
     objective: Literal["contrast", "supervised", "smooth-ap"] = Field(
         "contrast", description="contrast of pairs; the others are a second stage on groups"
     )

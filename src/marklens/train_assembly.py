@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
+from zlib import crc32
 
 import numpy as np
 import torch
@@ -93,6 +94,9 @@ def train(request: TrainRequest, settings: Settings, progress: Progress, stop: S
             raise UsageError(f"train.batch {settings.train.batch} cannot be shared by {mesh.world} processes")
         if request.resume and not (request.out / "run.json").is_file():
             raise UsageError(f"{request.out} holds no run to resume: leave --resume out")
+        folder = RunFolder(request.out, settings.train.keep)
+        if mesh.leads:
+            folder.refuse_others(_lasting(settings.train))
         views, measured = _views(request, settings, progress, stop, mesh, device)
         gallery = make_gallery(*measured, settings.train.gallery) if measured else None
         wanted = settings.train.model_copy(update={"size": views.size})
@@ -100,7 +104,6 @@ def train(request: TrainRequest, settings: Settings, progress: Progress, stop: S
         torch.manual_seed(wanted.seed)
         backbone = create_backbone(wanted.backbone, wanted.weights, wanted.size)
         learner = PairLearner(backbone, _pick(LearnerOptions, wanted))
-        folder = RunFolder(request.out, wanted.keep)
         if mesh.leads:
             folder.claim(_identity(wanted, views, gallery), request.resume)
         mesh.from_leader(0.0, device)
@@ -228,15 +231,27 @@ def _pairs(views: PackedViews, wanted: TrainSettings) -> PackedPairs:
     marks = int(np.count_nonzero(views.groups != LEFT_OUT))
     if marks < wanted.batch:
         raise UsageError(f"{marks} marks do not fill a batch of {wanted.batch}: set train.batch lower")
-    return PackedPairs(views, _copier(views, wanted), shares, wanted.seed, LoaderOptions(wanted.workers))
+    loading = LoaderOptions(wanted.workers)
+    return PackedPairs(views, _copier(views, wanted), shares, wanted.seed, loading, wanted.members)
 
 
 def _identity(wanted: TrainSettings, views: PackedViews, gallery: Gallery | None) -> dict[str, Any]:
     """What makes two calls one run, as JSON holds it."""
-    settings = {name: value for name, value in wanted.model_dump(mode="json").items() if name not in FREE}
     measured = None if gallery is None else [int(gallery.marks[-1]) + 1, len(gallery.queries)]
     pairs = {"marks": len(views), "views": len(views.kinds), "preprocessing": dict(views.recipe)}
-    return {**settings, **pairs, "validation": measured}
+    digests = [crc32(views.groups.tobytes()), 0 if gallery is None else _digest(gallery)]
+    return {**_lasting(wanted), "size": wanted.size, **pairs, "validation": measured, "groups": digests}
+
+
+def _lasting(wanted: TrainSettings) -> dict[str, Any]:
+    """The settings that stay the same during a run and are known before there are views."""
+    settings = wanted.model_dump(mode="json")
+    return {name: value for name, value in settings.items() if name not in FREE | {"size"}}
+
+
+def _digest(gallery: Gallery) -> int:
+    asked = [(query.own, sorted(query.relevant)) for query in gallery.queries]
+    return crc32(repr(asked).encode())
 
 
 def _device(name: str) -> torch.device:

@@ -74,6 +74,22 @@ def test_what_cannot_be_is_refused_in_one_line(
 
 
 @pytest.mark.slow
+def test_torchrun_shares_the_batches_of_a_run(marks: Path, groups: Path, tmp_path: Path) -> None:
+    call = ["-m", "marklens", "train", str(marks), "--validate", str(groups), *OPTIONS, "--epochs", "1"]
+    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    losses = []
+    for name, start in (("one", []), ("two", launch)):
+        command = [sys.executable, *start, *call, "--out", str(tmp_path / name)]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stderr
+        rows = [json.loads(line) for line in (tmp_path / name / "metrics.jsonl").read_text().splitlines()]
+        losses.append([row["loss"] for row in rows if row["kind"] == "epoch" and "loss" in row])
+    assert len(losses[0]) == 1
+    assert losses[1] == pytest.approx(losses[0], rel=1e-3)
+
+
+@pytest.mark.slow
 def test_sigterm_writes_a_checkpoint(marks: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     call = ["-m", "marklens", "train", str(marks), "--out", str(out), *OPTIONS, "--epochs", "5000"]

@@ -100,9 +100,10 @@ def test_workers_change_nothing(views: PackedViews, copier: Copier) -> None:
     groups=st.lists(st.integers(0, 12), min_size=1, max_size=60),
     batch=st.integers(1, 12),
     seed=st.integers(0, 9),
+    members=st.integers(1, 4),
 )
-def test_an_epoch_takes_every_mark_once(groups: list[int], batch: int, seed: int) -> None:
-    order = epoch_order(np.array(groups), batch, np.random.default_rng(seed))
+def test_an_epoch_takes_every_mark_once(groups: list[int], batch: int, seed: int, members: int) -> None:
+    order = epoch_order(np.array(groups), batch, np.random.default_rng(seed), members)
     assert order.shape == (len(groups) // batch, batch)
     assert len(np.unique(order)) == order.size
 
@@ -113,6 +114,15 @@ def test_marks_of_one_group_are_in_different_batches() -> None:
         order = epoch_order(groups, 6, np.random.default_rng(seed))
         repeated = [6 - len(set(groups[row].tolist())) for row in order]
         assert sum(repeated[:7]) == 0 and sum(repeated) <= 6
+
+
+def test_marks_of_one_group_come_together_for_losses_on_groups() -> None:
+    groups = np.repeat(np.arange(30), 4)
+    for seed in range(5):
+        order = groups[epoch_order(groups, 12, np.random.default_rng(seed), members=3)]
+        counts = [np.unique(row, return_counts=True)[1] for row in order]
+        assert np.mean([count.max() for count in counts[:6]]) == 3
+        assert max(count.max() for count in counts[:6]) == 3
 
 
 def test_pairs_are_what_they_say(views: PackedViews) -> None:

@@ -174,7 +174,16 @@ def test_a_folder_belongs_to_one_run(tmp_path: Path) -> None:
 
 def test_damaged_checkpoints_are_named(tmp_path: Path) -> None:
     run(tmp_path, after=1)
-    path = RunFolder(tmp_path).checkpoints()[-1]
-    path.write_bytes(path.read_bytes()[:1000])
+    for path in RunFolder(tmp_path).checkpoints():
+        path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(ArtifactError, match=path.name):
         trainer(tmp_path)
+
+
+def test_a_damaged_checkpoint_costs_what_came_after_the_one_before(tmp_path: Path) -> None:
+    whole, _ = run(tmp_path / "whole")
+    run(tmp_path / "damaged")
+    newest = RunFolder(tmp_path / "damaged").checkpoints()[-1]
+    newest.write_bytes(newest.read_bytes()[:1000])
+    resumed, _ = run(tmp_path / "damaged")
+    assert_same(whole, resumed)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from loguru import logger
 from torch import Tensor
 
 from marklens.core.artifacts import read_json, require_disk_space, write_atomic, write_json
@@ -31,7 +32,7 @@ class RunFolder:
 
     def __init__(self, root: Path, keep: int = 2) -> None:
         self.root, self.keep = root, keep
-        self.metrics, self.best = root / "metrics.jsonl", root / BEST
+        self.metrics, self.best, self._settings = root / "metrics.jsonl", root / BEST, root / "run.json"
 
     def claim(self, identity: Mapping[str, Any], insist: bool = False) -> None:
         """Make this the folder of the run that these settings describe.
@@ -43,14 +44,21 @@ class RunFolder:
         Raises:
             UsageError: another run is here, or none although one must be.
         """
-        path = self.root / "run.json"
-        if not path.exists():
+        if not self._settings.exists():
             if insist:
                 raise UsageError(f"{self.root} holds no run to resume: leave --resume out")
-            write_json(path, dict(identity))
+            write_json(self._settings, dict(identity))
             return
-        there = read_json(path)
-        names = sorted(there.keys() | identity.keys())
+        self.refuse_others(dict.fromkeys(read_json(self._settings)) | dict(identity))
+
+    def refuse_others(self, identity: Mapping[str, Any]) -> None:
+        """Refuse to go on where another run is; only what is named here is compared.
+
+        Raises:
+            UsageError: with what differs.
+        """
+        there = read_json(self._settings) if self._settings.exists() else identity
+        names = sorted(identity)
         other = [name for name in names if there.get(name) != identity.get(name)]
         if other:
             told = "; ".join(
@@ -74,13 +82,21 @@ class RunFolder:
         return path
 
     def latest(self) -> dict[str, Any] | None:
-        """The newest checkpoint's content; None where there is none.
+        """The content of the newest checkpoint that can be read; None where there is none at all.
 
         Raises:
-            ArtifactError: it is damaged.
+            ArtifactError: all are damaged.
         """
-        paths = self.checkpoints()
-        return read_checkpoint(paths[-1]) if paths else None
+        damaged: ArtifactError | None = None
+        for path in reversed(self.checkpoints()):
+            try:
+                return read_checkpoint(path)
+            except ArtifactError as error:
+                logger.warning("{}: going on from the one before", error)
+                damaged = error
+        if damaged is not None:
+            raise damaged
+        return None
 
     def save_best(self, backbone: Backbone, measures: Mapping[str, float]) -> None:
         """Write the best network so far with what it measured."""

@@ -46,6 +46,7 @@ class PackedPairs:
         shares: of the kinds of pairs.
         seed: of everything.
         loading: how.
+        members: marks of one group that come together in a batch.
     """
 
     def __init__(
@@ -55,9 +56,10 @@ class PackedPairs:
         shares: PositiveShares | None = None,
         seed: int = 0,
         loading: LoaderOptions | None = None,
+        members: int = 1,
     ) -> None:
         self.size = views.size
-        self._views, self._copy, self._seed = views, copy, seed
+        self._views, self._copy, self._seed, self._members = views, copy, seed, members
         self._positives = Positives(views, shares or PositiveShares())
         self._loading = loading or LoaderOptions()
         self._pool = LookPool(views.root / PIXELS, copy, self._loading.workers)
@@ -105,7 +107,7 @@ class PackedPairs:
 
     def _order(self, epoch: int, batch: int) -> Ids:
         random = np.random.default_rng([self._seed, epoch, 0])
-        return self._marks[epoch_order(self._views.groups[self._marks], batch, random)]
+        return self._marks[epoch_order(self._views.groups[self._marks], batch, random, self._members)]
 
     def _finished(self, chosen: Chosen, futures: list[Future[Pixels]], rank: int, world: int) -> PairBatch:
         return _batch(chosen, [self._pool.result(future) for future in futures], rank, world)

@@ -10,10 +10,10 @@ import numpy as np
 import typer
 
 from marklens import assembly
-from marklens.cli.explaining import page_reasons
 from marklens.core.artifacts import write_text
 from marklens.core.images import read_picture
 from marklens.evaluation.protocols import group_queries, read_groups
+from marklens.opened.reasons import page_reasons
 from marklens.pages.results_page import QueryOnPage, results_page
 from marklens.settings import load_settings
 

@@ -52,3 +52,19 @@ def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8")):
         if not target.startswith(("https://", "http://")):
             assert (page.parent / target).exists(), target
+
+
+def test_the_python_in_the_docs_runs(
+    index: Path, marks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The blocks of the page are one program."""
+    page = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "my-index").symlink_to(index)
+    for name, mark in {"logo.png": "mark0003.png", "logo-black.png": "mark0004.png"}.items():
+        (tmp_path / name).symlink_to(marks / mark)
+    monkeypatch.chdir(tmp_path)
+    known: dict[str, object] = {}
+    for block in blocks:
+        exec(compile(block, "docs/api.md", "exec"), known)
+    assert len(blocks) >= 5

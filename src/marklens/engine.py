@@ -106,6 +106,20 @@ class Query:
     local: LocalViews | None
     reading: ReadText | None = None
 
+    @classmethod
+    def joined(cls, parts: "Sequence[Query]") -> "Query":
+        """Several pictures of one mark as one query: each view of each picture is a view of it."""
+        if len(parts) == 1:
+            return parts[0]
+        local = [part.local for part in parts if part.local is not None]
+        return cls(
+            tuple(view for part in parts for view in part.views),
+            tuple(kind for part in parts for kind in part.kinds),
+            np.concatenate([part.vectors for part in parts]),
+            LocalViews.joined(local) if len(local) == len(parts) else None,
+            next((part.reading for part in parts if part.reading is not None), None),
+        )
+
     @property
     def bytes(self) -> int:
         """What it takes in memory."""
@@ -152,7 +166,7 @@ class Engine:
 
     def search(
         self,
-        picture: Pixels,
+        picture: Pixels | Sequence[Pixels],
         top: int = 10,
         wanted: Filter | None = None,
         rerank: bool = True,
@@ -163,7 +177,7 @@ class Engine:
         """Find the marks most like a picture, and like a name if one is given or read.
 
         Args:
-            picture: decoded, uint8 (height, width, 3).
+            picture: decoded, uint8 (height, width, 3); or several of one mark, of which the best counts.
             top: how many hits.
             wanted: what every hit must satisfy; the graph is searched among those only.
             rerank: whether to go on after stage 1, where the index has what that takes.
@@ -175,7 +189,8 @@ class Engine:
             PictureError: there is nothing on the picture.
         """
         watch = Stopwatch()
-        query = self._query(picture, watch, read and text is None)
+        pictures = [picture] if isinstance(picture, np.ndarray) else picture
+        query = Query.joined([self._query(one, watch, read and text is None) for one in pictures])
         if text is None and query.reading is not None:
             text = query.reading.text
         watch.lap("recall")

@@ -70,6 +70,13 @@ def test_search_shows_a_table_and_writes_a_page(call: Call, index: Path, marks: 
     assert "<rect " not in (tmp_path / "p.html").read_text()
 
 
+def test_several_pictures_are_one_query(call: Call, index: Path, marks: Path) -> None:
+    pictures = marks / "mark0001.png", marks / "mark0002.png"
+    answer = document(call, "search", *pictures, "--index", index, "--top", 2)
+    assert {hit["id"] for hit in answer["hits"]} == {"mark0001", "mark0002"}
+    assert answer["query"]["file"] == "mark0001.png + mark0002.png"
+
+
 def test_search_explains_each_hit(call: Call, index: Path, marks: Path) -> None:
     asked = ("search", marks / "mark0003.png", "--index", index, "--top", 3, "--explain")
     for hit in document(call, *asked)["hits"]:

@@ -126,17 +126,14 @@ def compact(index: IndexOption, as_json: JsonOption = False) -> None:
 @app.command()
 def info(index: IndexOption, as_json: JsonOption = False) -> None:
     """Say what an index holds and how it was made."""
-    from dataclasses import asdict
-
     from marklens.indexing.folder import IndexFolder, load_complete
+    from marklens.indexing.summary import describe_index
 
-    folder = IndexFolder(index)
-    manifest = load_complete(folder)
-    size = sum(path.stat().st_size for path in index.rglob("*") if path.is_file())
+    described = describe_index(index)
     if as_json:
-        print_json({**asdict(manifest), "bytes": size})
+        print_json(described)
     else:
-        _print(_info_table(manifest, index, size))
+        _print(_info_table(load_complete(IndexFolder(index)), index, described["bytes"]))
 
 
 @app.command()

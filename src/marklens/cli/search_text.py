@@ -16,7 +16,6 @@ from marklens.cli.options import (
 )
 from marklens.cli.search import print_hits
 from marklens.core.errors import UsageError
-from marklens.documents import text_document
 
 
 def search_text(
@@ -37,17 +36,16 @@ def search_text(
 
     Example: marklens search-text "Kwik Kopy" --index my-index
     """
-    from marklens.assembly import open_engine
-    from marklens.questions import make_filter, require_words
-    from marklens.settings import load_settings
+    from marklens.opened.index import Index
+    from marklens.opened.question import Question
+    from marklens.questions import make_filter
 
-    wanted = make_filter(vienna or (), years, where or ())
-    require_words(text)
+    question = Question(text=text, top=top, wanted=make_filter(vienna or (), years, where or ()))
     if explain and not as_json:
         raise UsageError("--explain belongs to --json")
-    engine = open_engine(index, load_settings())
-    result = engine.search_text(text, top, wanted)
-    if as_json:
-        print_json(text_document(engine, text, result, wanted, explain))
-    else:
-        print_hits(result.hits, dict(result.timings_ms), None)
+    with Index.open(index) as opened:
+        hits = opened.ask(question)
+        if as_json:
+            print_json(hits.to_dict(explain))
+        else:
+            print_hits(hits)

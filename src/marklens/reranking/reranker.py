@@ -48,10 +48,12 @@ class Reason:
     Attributes:
         views: the view of the query and the view of the mark.
         matches: what matched.
+        row: which of the query's views it is: several pictures have several of a kind.
     """
 
     views: tuple[ViewKind, ViewKind]
     matches: PatchMatches
+    row: int = 0
 
 
 class Reranker:
@@ -145,7 +147,7 @@ class Reranker:
             return None
         row, column = (int(place) for place in np.unravel_index(pairs.argmax(), pairs.shape))
         kind = ViewKind(int(ids[column]) & KIND_MASK)
-        return Reason((kinds[row], kind), match_patches(query.view(row), views.view(column)))
+        return Reason((kinds[row], kind), match_patches(query.view(row), views.view(column)), row)
 
     def _ranked(
         self, query: LocalViews | None, candidates: Sequence[Candidate], texts: Values, weights: Weights

@@ -1,6 +1,7 @@
 """Stage 1: the marks whose views are most like those of a query."""
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -36,7 +37,8 @@ class CandidateFinder:
 
         Args:
             vectors: float32 (views, dims), unit length, of the query.
-            kinds: which views they are.
+            kinds: which views they are; where they are of several pictures, those of each begin with the full
+                view, and the figurative one follows it.
             depth: how many marks at most.
             wanted: what every mark must satisfy.
         """
@@ -75,7 +77,7 @@ class CandidateFinder:
 
     def _weighed(self, scores: Vectors, ids: Ids, kinds: tuple[ViewKind, ...]) -> Vectors:
         """The similarities (views, k) with those less that a view with words had a part in, see `WORDED`."""
-        worded = np.array([kind == ViewKind.FULL and ViewKind.FIGURATIVE in kinds for kind in kinds])
+        worded = np.array([pair == (ViewKind.FULL, ViewKind.FIGURATIVE) for pair in pairwise((*kinds, None))])
         figured = self._catalog.figured()[np.maximum(ids >> VIEW_BITS, 0)]
         theirs = ((ids & KIND_MASK) == ViewKind.FULL) & figured
         return np.where(worded[:, None] | theirs, scores * np.float32(WORDED), scores)

@@ -1,0 +1,205 @@
+"""The door for programs and notebooks: open an index, ask it, look at what comes back."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from time import perf_counter
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from marklens.assembly import open_engine
+from marklens.core.errors import MarklensError, PictureError, UsageError
+from marklens.engine import Engine, SearchResult
+from marklens.indexing.summary import describe_index
+from marklens.opened.hits import Asking, Hits
+from marklens.opened.pictures import Loaded, load
+from marklens.opened.question import Question, asked_for, crop_text, weighed
+from marklens.questions import read_crop
+from marklens.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from marklens.opened.pictures import OnePicture
+
+Years = str | int | tuple[int, int] | None
+
+
+class Index:
+    """An index that is open for searching; any number of threads may ask it at once.
+
+    Use it as a context manager, or close it.
+
+    Args:
+        root: its folder.
+        engine: that searches it.
+    """
+
+    def __init__(self, root: Path, engine: Engine) -> None:
+        self.root, self.engine = root, engine
+
+    @classmethod
+    def open(cls, root: str | Path, settings: Settings | None = None) -> Self:
+        """Open an index folder.
+
+        Args:
+            root: the folder that ``marklens index build`` made.
+            settings: None reads them from the environment and marklens.toml, as the commands do.
+
+        Raises:
+            UsageError: there is no index.
+            ArtifactError: it is unfinished or damaged, or being changed.
+            IndexMismatchError: it was made with another network or preprocessing.
+        """
+        root = Path(root)
+        return cls(root, open_engine(root, settings or load_settings()))
+
+    def search(
+        self,
+        picture: "OnePicture | Sequence[OnePicture]",
+        *,
+        text: str | None = None,
+        top: int = 10,
+        crop: str | tuple[float, float, float, float] | None = None,
+        vienna: str | Sequence[str] = (),
+        years: Years = None,
+        where: Mapping[str, str] | None = None,
+        weights: Mapping[str, float] | None = None,
+        rerank: bool = True,
+        read: bool = False,
+    ) -> Hits:
+        """Find the marks most like a picture.
+
+        Args:
+            picture: a file, its bytes, a picture of Pillow, or an array: uint8 (height, width) or (height,
+                width, 3 or 4), RGB, 0..255. Of a list, one mark drawn in several ways, the best counts.
+            text: the name on the mark; it counts beside the picture and brings marks of its own.
+            top: how many hits.
+            crop: the part that counts: x, y, width and height in pixels, or as text in percent.
+            vienna: only marks with one of these Vienna codes, or their beginnings (``26``, ``26.04``).
+            years: only marks of these years: one, the first and the last, or ``"1998-2005"``.
+            where: only marks with all of these attributes.
+            weights: how much a channel counts (global, spatial, text, color), over the usual weights.
+            rerank: whether to go on after stage 1.
+            read: whether the name is read off the picture where `text` gives none.
+
+        Raises:
+            UsageError: the call makes no sense, or a file is not there.
+            MarklensError: the picture cannot be used.
+        """
+        pictures = tuple(picture) if isinstance(picture, list | tuple) else (picture,)
+        wanted, part = asked_for(vienna, years, where), crop_text(crop)
+        return self.ask(Question(pictures, None, text, top, wanted, part, rerank, read, dict(weights or {})))
+
+    def search_mark(
+        self,
+        id: str,
+        *,
+        text: str | None = None,
+        top: int = 10,
+        vienna: str | Sequence[str] = (),
+        years: Years = None,
+        where: Mapping[str, str] | None = None,
+        weights: Mapping[str, float] | None = None,
+        rerank: bool = True,
+    ) -> Hits:
+        """Find the marks most like a mark of the index, itself among them, by what is stored of it.
+
+        Args:
+            id: of the mark, or its file name.
+            text: as `search`'s.
+            top: as `search`'s.
+            vienna: as `search`'s.
+            years: as `search`'s.
+            where: as `search`'s.
+            weights: as `search`'s.
+            rerank: as `search`'s.
+
+        Raises:
+            UsageError: there is no such mark, or the call makes no sense.
+        """
+        wanted = asked_for(vienna, years, where)
+        return self.ask(Question((), id, text, top, wanted, None, rerank, False, dict(weights or {})))
+
+    def search_text(
+        self,
+        text: str,
+        *,
+        top: int = 10,
+        vienna: str | Sequence[str] = (),
+        years: Years = None,
+        where: Mapping[str, str] | None = None,
+    ) -> Hits:
+        """Find the marks whose words look or sound most like a name.
+
+        Args:
+            text: the name.
+            top: as `search`'s.
+            vienna: as `search`'s.
+            years: as `search`'s.
+            where: as `search`'s.
+
+        Raises:
+            UsageError: the name says nothing, or the call makes no sense.
+        """
+        return self.ask(Question(text=text, top=top, wanted=asked_for(vienna, years, where)))
+
+    def ask(self, question: Question, before: str = "") -> Hits:
+        """Answer a question; what the other searches come down to.
+
+        Args:
+            question: what is asked.
+            before: what stands before the name of an option in a message: two dashes on the command line.
+
+        Raises:
+            UsageError: it makes no sense for this index, or a file is not there.
+            MarklensError: the picture cannot be used.
+        """
+        started = perf_counter()
+        part = read_crop(question.crop, before)
+        pictures = tuple(load(picture, part, before) for picture in question.pictures)
+        decoding = (perf_counter() - started) * 1e3
+        result = self._result(question, pictures)
+        timings = dict(result.timings_ms)
+        if pictures:
+            timings |= {stage: timings[stage] + decoding for stage in ("preprocess", "total")}
+        return Hits(Asking(self.engine, question, pictures, result, timings))
+
+    def _result(self, question: Question, pictures: Sequence[Loaded]) -> SearchResult:
+        engine, text = self.engine, question.text
+        weights = weighed(engine.weights, question.weights) if question.weights else None
+        if pictures:
+            pixels = [picture.pixels for picture in pictures]
+            try:
+                return engine.search(
+                    pixels, question.top, question.wanted, question.rerank, text, question.read, weights
+                )
+            except PictureError as error:
+                names = ", ".join(picture.file or picture.name for picture in pictures)
+                raise MarklensError(f"{names} cannot be searched for: {error}") from error
+        if question.mark is not None:
+            number = engine.catalog.find(question.mark)
+            if number is None:
+                raise UsageError(f"the index has no mark '{question.mark}': give an id or a file name of it")
+            return engine.search_mark(number, question.top, question.wanted, question.rerank, text, weights)
+        assert text is not None  # the question saw to it
+        return engine.search_text(text, question.top, question.wanted)
+
+    def info(self) -> dict[str, Any]:
+        """What the index holds and how it was made: the document of ``marklens index info --json``."""
+        return describe_index(self.root)
+
+    def __len__(self) -> int:
+        return self.engine.catalog.counts().marks
+
+    def __repr__(self) -> str:
+        return f"Index({str(self.root)!r}): {len(self):,} marks"
+
+    def close(self) -> None:
+        """Close what is open; no search may be under way."""
+        self.engine.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

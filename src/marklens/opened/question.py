@@ -1,0 +1,91 @@
+"""What can be asked of an opened index, checked when it is made."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING
+
+from marklens.core.errors import UsageError
+from marklens.core.types import Filter
+from marklens.questions import make_filter, require_words
+from marklens.reranking.scoring import Weights
+
+if TYPE_CHECKING:
+    from marklens.opened.pictures import OnePicture
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One search: by pictures, else by a mark of the index, else by a name alone.
+
+    Attributes:
+        pictures: of one mark, see `opened.pictures`; the best of them counts.
+        mark: id of a mark of the index.
+        text: a name, beside the picture or alone.
+        top: how many hits.
+        wanted: what every hit must satisfy.
+        crop: the part of the picture that counts, ``x,y,width,height`` in pixels or percent.
+        rerank: whether stage 2 is wanted.
+        read: whether the name shall be read off the picture.
+        weights: of the channels, by name, over the index's usual ones.
+    """
+
+    pictures: "tuple[OnePicture, ...]" = ()
+    mark: str | None = None
+    text: str | None = None
+    top: int = 10
+    wanted: Filter = field(default_factory=Filter)
+    crop: str | None = None
+    rerank: bool = True
+    read: bool = False
+    weights: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.pictures and self.mark is None and self.text is None:
+            raise UsageError("there is nothing to search for: give a picture, a mark or a name")
+        if self.text is not None:
+            require_words(self.text)
+        if self.top < 1:
+            raise UsageError(f"top is {self.top}: ask for one hit or more")
+        if self.crop is not None and len(self.pictures) != 1:
+            raise UsageError("a crop is a part of one picture: give one")
+
+
+def asked_for(
+    vienna: str | Sequence[str] = (),
+    years: str | int | tuple[int, int] | None = None,
+    where: Mapping[str, str] | None = None,
+) -> Filter:
+    """The filter of a search.
+
+    Args:
+        vienna: codes or their beginnings at a dot, any of which suffices.
+        years: one, the first and the last, or the same as text (``1998-2005``).
+        where: attributes, all of which must be equal.
+
+    Raises:
+        UsageError: the years are no years.
+    """
+    codes = (vienna,) if isinstance(vienna, str) else tuple(vienna)
+    span = "-".join(map(str, years)) if isinstance(years, tuple) else None if years is None else str(years)
+    return replace(make_filter(codes, span, (), before=""), attributes=dict(where or {}))
+
+
+def crop_text(crop: str | Sequence[float] | None) -> str | None:
+    """A crop as text: ``x,y,width,height``."""
+    return crop if crop is None or isinstance(crop, str) else ",".join(f"{value:g}" for value in crop)
+
+
+def weighed(usual: Weights, given: Mapping[str, float]) -> Weights:
+    """The weights of a search: those given, by the names of the channels, over the usual ones.
+
+    Raises:
+        UsageError: there is no such channel, a weight is negative, or nothing would count.
+    """
+    known = {each.name.rstrip("_"): each.name for each in fields(Weights)}
+    unknown = [name for name in given if name not in known]
+    if unknown:
+        raise UsageError(f"there is no channel '{unknown[0]}': weigh some of {', '.join(known)}")
+    try:
+        return replace(usual, **{known[name]: value for name, value in given.items()})
+    except ValueError:
+        raise UsageError("weights must not be negative, and one must be above 0") from None

@@ -6,8 +6,10 @@ from time import perf_counter
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from marklens.assembly import open_engine
+from marklens.assembly import build, open_engine
 from marklens.core.errors import MarklensError, PictureError, UsageError
+from marklens.core.resources import graceful_stop
+from marklens.datasets.opening import open_dataset
 from marklens.engine import Engine, SearchResult
 from marklens.indexing.summary import describe_index
 from marklens.opened.hits import Asking, Hits
@@ -50,6 +52,33 @@ class Index:
         """
         root = Path(root)
         return cls(root, open_engine(root, settings or load_settings()))
+
+    @classmethod
+    def build(
+        cls,
+        dataset: str | Path,
+        root: str | Path,
+        *,
+        limit: int | None = None,
+        settings: Settings | None = None,
+    ) -> Self:
+        """Build or finish the index of a dataset, as ``marklens index build`` does, and open it.
+
+        Args:
+            dataset: a folder of pictures, an L3D folder or a manifest.
+            root: the folder of the index.
+            limit: take only the first marks.
+            settings: as `open`'s.
+
+        Raises:
+            UsageError: the dataset is not there.
+            DatasetError: nothing usable is in it.
+            Interrupted: stopped by Ctrl-C; the same call goes on from there.
+        """
+        settings = settings or load_settings()
+        with graceful_stop() as stop:
+            build(Path(root), open_dataset(Path(dataset)), settings, limit, _Quiet(), stop)
+        return cls.open(root, settings)
 
     def search(
         self,
@@ -203,3 +232,13 @@ class Index:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+class _Quiet:
+    """Progress that nobody looks at."""
+
+    def start(self, stage: str, total: int | None) -> None:
+        """A stage begins."""
+
+    def advance(self, steps: int, skipped: bool = False) -> None:
+        """So many steps more are done."""

@@ -1,16 +1,19 @@
 """The documents say what is true: generated pages are fresh, shown commands exist, links lead somewhere."""
 
+import json
 import re
 import runpy
 import shlex
 from pathlib import Path
 
 import pytest
+from tests.small_index import build
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 COMMANDS = {
     "demo", "search", "search-text", "evaluate", "train", "export", "dataset", "index", "serve", "keys",
+    "vienna",
 }  # fmt: skip
 
 
@@ -38,7 +41,7 @@ def test_commands_that_are_shown_exist(page: Path) -> None:
         if page.name == "commands.md":
             continue  # made by the generator
         assert words[1] in COMMANDS
-        depth = 2 if words[1] in {"dataset", "index", "keys"} else 1
+        depth = 2 if words[1] in {"dataset", "index", "keys", "vienna"} else 1
         names = words[2].split("|") if depth == 2 else [""]
         for name in names:
             assert run([words[1], *([name] if name else []), "--help"]) == 0
@@ -54,13 +57,13 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert (page.parent / target).exists(), target
 
 
-def test_the_python_in_the_docs_runs(
-    index: Path, marks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_python_in_the_docs_runs(marks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The blocks of the page are one program."""
     page = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
-    (tmp_path / "my-index").symlink_to(index)
+    rows = [{"file": str(path), "vienna_codes": ["26.04.01"]} for path in sorted(marks.glob("*.png"))[:12]]
+    (tmp_path / "manifest.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    build(tmp_path / "my-index", tmp_path / "manifest.jsonl")
     for name, mark in {"logo.png": "mark0003.png", "logo-black.png": "mark0004.png"}.items():
         (tmp_path / name).symlink_to(marks / mark)
     monkeypatch.chdir(tmp_path)

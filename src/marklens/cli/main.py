@@ -8,7 +8,19 @@ from typing import Annotated
 import typer
 
 from marklens import __version__
-from marklens.cli import dataset, demo, evaluate, export, index, keys, search, search_text, serve, train
+from marklens.cli import (
+    dataset,
+    demo,
+    evaluate,
+    export,
+    index,
+    keys,
+    search,
+    search_text,
+    serve,
+    train,
+    vienna,
+)
 from marklens.cli.logs import configure_logs
 from marklens.core.errors import MarklensError
 
@@ -35,6 +47,7 @@ app.command("export")(export.export)
 app.command("demo")(demo.demo)
 app.command("serve")(serve.serve)
 app.add_typer(keys.app, name="keys")
+app.add_typer(vienna.app, name="vienna")
 
 
 def _print_version(wanted: bool) -> None:

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from marklens.assembly import build, open_engine
+from marklens.classifying.voting import NEIGHBOURS, Level, Suggestion
 from marklens.core.errors import MarklensError, PictureError, UsageError
 from marklens.core.resources import graceful_stop
 from marklens.datasets.opening import open_dataset
@@ -15,6 +16,7 @@ from marklens.indexing.summary import describe_index
 from marklens.opened.hits import Asking, Hits
 from marklens.opened.pictures import Loaded, load
 from marklens.opened.question import Question, asked_for, crop_text, weighed
+from marklens.opened.vienna import suggest_for
 from marklens.questions import read_crop
 from marklens.settings import Settings, load_settings
 
@@ -210,6 +212,31 @@ class Index:
             return engine.search_mark(number, question.top, question.wanted, question.rerank, text, weights)
         assert text is not None  # the question saw to it
         return engine.search_text(text, question.top, question.wanted)
+
+    def suggest_vienna(
+        self,
+        picture: "OnePicture | Sequence[OnePicture]",
+        *,
+        top: int = 5,
+        level: Level = "section",
+        neighbours: int = NEIGHBOURS,
+        crop: str | tuple[float, float, float, float] | None = None,
+    ) -> tuple[Suggestion, ...]:
+        """Vienna codes for a new mark, by those of the marks like it, see `marklens.classifying.voting`.
+
+        Args:
+            picture: as `search`'s.
+            top: how many codes at most.
+            level: of the codes: category (26), division (26.04) or section (26.04.01).
+            neighbours: how many marks vote.
+            crop: as `search`'s.
+
+        Raises:
+            UsageError: the call makes no sense, or no mark of the index has codes of this level.
+            MarklensError: the picture cannot be used.
+        """
+        hits = self.search(picture, top=self.engine.depth, crop=crop)
+        return suggest_for(self.engine, [(hit.mark, hit.score) for hit in hits], level, top, neighbours)
 
     def info(self) -> dict[str, Any]:
         """What the index holds and how it was made: the document of ``marklens index info --json``."""

@@ -10,6 +10,7 @@ from types import TracebackType
 from marklens.core.artifacts import write_atomic
 from marklens.core.errors import ArtifactError, UsageError
 from marklens.core.types import Bools, Filter, Mark, ReadText, ViewKind
+from marklens.retrieval.catalog_codes import Codes, count_codes
 from marklens.retrieval.catalog_database import Database, bindable, new_database, unique_rows
 from marklens.retrieval.catalog_filters import (
     CAPACITY,
@@ -75,6 +76,7 @@ class Catalog:
         self._cached_allowed = lru_cache(CACHED_FILTERS)(self._find_allowed)
         self._cached_figured = lru_cache(1)(self._find_figured)
         self._cached_facets = lru_cache(CACHED_FILTERS)(self._find_facets)
+        self._cached_codes = lru_cache(3)(self._find_codes)
 
     @staticmethod
     def create(path: Path, entries: Iterable[Entry]) -> None:
@@ -251,6 +253,10 @@ class Catalog:
         changes = self._database.value("SELECT changes FROM state")
         return self._cached_facets(changes, filter_key(filter))
 
+    def codes(self, parts: int) -> Codes:
+        """Which living marks bear Vienna codes of so many parts (1..3), and how many bear each code."""
+        return self._cached_codes(self._database.value("SELECT changes FROM state"), parts)
+
     def counts(self) -> CatalogCounts:
         """How much there is."""
         living = f"number NOT IN ({REMOVED.sql})"
@@ -293,3 +299,7 @@ class Catalog:
     def _find_facets(self, changes: int, key: FilterKey) -> Facets:
         with self._database.reading() as db:
             return count_facets(db, keyed_filter(key))
+
+    def _find_codes(self, changes: int, parts: int) -> Codes:
+        with self._database.reading() as db:
+            return count_codes(db, parts)

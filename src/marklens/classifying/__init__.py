@@ -1,0 +1,1 @@
+"""Vienna codes for a mark that has none yet, from those of its neighbours."""

@@ -77,6 +77,14 @@ def test_several_pictures_are_one_query(call: Call, index: Path, marks: Path) ->
     assert answer["query"]["file"] == "mark0001.png + mark0002.png"
 
 
+def test_aspects_are_the_same_words_as_in_python(call: Call, index: Path, marks: Path) -> None:
+    asked = ("search", marks / "mark0002.png", "--index", index, "--aspect")
+    assert all(hit["score"] == pytest.approx(hit["scores"]["color"] or 0)
+               for hit in document(call, *asked, "colour")["hits"])  # fmt: skip
+    assert "needs a name" in call(*asked, "text")[2]
+    assert call(*asked, "taste")[0] == 2
+
+
 def test_search_explains_each_hit(call: Call, index: Path, marks: Path) -> None:
     asked = ("search", marks / "mark0003.png", "--index", index, "--top", 3, "--explain")
     for hit in document(call, *asked)["hits"]:

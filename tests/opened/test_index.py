@@ -119,6 +119,23 @@ def test_weights_and_filters_are_checked(opened: Index, marks: Path) -> None:
         opened.search(picture, top=0)
 
 
+def test_aspects_are_weighed_alone(opened: Index, marks: Path) -> None:
+    picture = marks / "mark0002.png"
+    for hit in opened.search(picture, aspect="colour"):
+        assert hit.score == pytest.approx(hit.scores.color or 0)
+    for hit in opened.search(picture, aspect="shape"):
+        parts = hit.scores.global_, hit.scores.spatial
+        assert parts[0] is not None and parts[1] is not None
+        assert hit.score == pytest.approx((0.5 * parts[0] + 0.35 * parts[1]) / 0.85, abs=1e-5)
+    for hit in opened.search(picture, aspect="text", text="acme"):
+        assert hit.score == pytest.approx(hit.scores.text or 0)
+    usual, composite = opened.search(picture), opened.search(picture, aspect="composite")
+    assert [hit.score for hit in usual] == [hit.score for hit in composite]
+    for wrong in ({"aspect": "text"}, {"aspect": "colour", "rerank": False}, {"aspect": "taste"}):
+        with pytest.raises(UsageError, match="aspect"):
+            opened.search(picture, **wrong)  # type: ignore[arg-type]
+
+
 def test_hits_are_a_sequence_that_shows_itself(opened: Index, marks: Path) -> None:
     hits = opened.search(marks / "mark0001.png", top=6)
     assert isinstance(hits[1:3], Hits) and ids(hits[1:3]) == ids(hits)[1:3]

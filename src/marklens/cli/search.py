@@ -1,7 +1,7 @@
 """`marklens search`: which marks look like this picture?"""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -47,6 +47,10 @@ def search(
             show_default=False,
         ),
     ] = None,
+    aspect: Annotated[
+        Literal["composite", "shape", "colour", "text"],
+        typer.Option(help="What counts: everything, the shape alone, the colours alone, the words alone."),
+    ] = "composite",
     no_rerank: Annotated[
         bool, typer.Option("--no-rerank", help="Stop after stage 1: only compare the pictures as a whole.")
     ] = False,
@@ -72,7 +76,7 @@ def search(
     from marklens.questions import DASHES, make_filter
 
     wanted = make_filter(vienna or (), years, where or ())
-    question = Question(tuple(image), None, text, top, wanted, crop, not no_rerank, read)
+    question = Question(tuple(image), None, text, top, wanted, crop, not no_rerank, read, aspect=aspect)
     if explain and not as_json:
         raise UsageError("--explain belongs to --json; the page of --html always shows the reasons")
     with Index.open(index) as opened:

@@ -123,7 +123,7 @@ def _print_suggestions(found: "tuple[Suggestion, ...]") -> None:
     table.add_column("of all marks", justify="right")
     table.add_column("because of", overflow="fold")
     for each in found:
-        voters = ", ".join(voter.file for voter in each.neighbours[:SHOWN])
+        voters = ", ".join(voter.id for voter in each.neighbours[:SHOWN])
         more = len(each.neighbours) - SHOWN
         voters += f" and {more} more" if more > 0 else ""
         cells = (f"{each.confidence:.2f}", f"{each.usual:.1%}", escape(voters))

@@ -14,10 +14,11 @@ from marklens.datasets.opening import open_dataset
 from marklens.engine import Engine, SearchResult
 from marklens.indexing.summary import describe_index
 from marklens.opened.hits import Asking, Hits
-from marklens.opened.pictures import Loaded, load
+from marklens.opened.pictures import Loaded, load, several
 from marklens.opened.question import Question, asked_for, crop_text, weighed
 from marklens.opened.vienna import suggest_for
 from marklens.questions import read_crop
+from marklens.reranking.aspects import Aspect
 from marklens.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ class Index:
         vienna: str | Sequence[str] = (),
         years: Years = None,
         where: Mapping[str, str] | None = None,
+        aspect: Aspect = "composite",
         weights: Mapping[str, float] | None = None,
         rerank: bool = True,
         read: bool = False,
@@ -107,7 +109,8 @@ class Index:
             vienna: only marks with one of these Vienna codes, or their beginnings (``26``, ``26.04``).
             years: only marks of these years: one, the first and the last, or ``"1998-2005"``.
             where: only marks with all of these attributes.
-            weights: how much a channel counts (global, spatial, text, color), over the usual weights.
+            aspect: what counts: composite (everything), shape, colour or text, see `reranking.aspects`.
+            weights: how much a channel counts (global, spatial, text, color), over those of the aspect.
             rerank: whether to go on after stage 1.
             read: whether the name is read off the picture where `text` gives none.
 
@@ -115,9 +118,19 @@ class Index:
             UsageError: the call makes no sense, or a file is not there.
             MarklensError: the picture cannot be used.
         """
-        pictures = tuple(picture) if isinstance(picture, list | tuple) else (picture,)
-        wanted, part = asked_for(vienna, years, where), crop_text(crop)
-        return self.ask(Question(pictures, None, text, top, wanted, part, rerank, read, dict(weights or {})))
+        return self.ask(
+            Question(
+                pictures=several(picture),
+                text=text,
+                top=top,
+                wanted=asked_for(vienna, years, where),
+                crop=crop_text(crop),
+                rerank=rerank,
+                read=read,
+                weights=dict(weights or {}),
+                aspect=aspect,
+            )
+        )
 
     def search_mark(
         self,
@@ -128,6 +141,7 @@ class Index:
         vienna: str | Sequence[str] = (),
         years: Years = None,
         where: Mapping[str, str] | None = None,
+        aspect: Aspect = "composite",
         weights: Mapping[str, float] | None = None,
         rerank: bool = True,
     ) -> Hits:
@@ -140,14 +154,24 @@ class Index:
             vienna: as `search`'s.
             years: as `search`'s.
             where: as `search`'s.
+            aspect: as `search`'s.
             weights: as `search`'s.
             rerank: as `search`'s.
 
         Raises:
             UsageError: there is no such mark, or the call makes no sense.
         """
-        wanted = asked_for(vienna, years, where)
-        return self.ask(Question((), id, text, top, wanted, None, rerank, False, dict(weights or {})))
+        return self.ask(
+            Question(
+                mark=id,
+                text=text,
+                top=top,
+                wanted=asked_for(vienna, years, where),
+                rerank=rerank,
+                weights=dict(weights or {}),
+                aspect=aspect,
+            )
+        )
 
     def search_text(
         self,
@@ -195,7 +219,9 @@ class Index:
 
     def _result(self, question: Question, pictures: Sequence[Loaded]) -> SearchResult:
         engine, text = self.engine, question.text
-        weights = weighed(engine.weights, question.weights) if question.weights else None
+        weights = weighed(engine.weights, question.aspect, question.weights)
+        if question.aspect == "colour" and not engine.reranks:
+            raise UsageError("this index keeps no colours to search by: build it with patches")
         if pictures:
             pixels = [picture.pixels for picture in pictures]
             try:

@@ -1,9 +1,10 @@
 """Whatever a program calls a picture, decoded."""
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +38,11 @@ class Loaded:
     name: str
     pixels: Pixels
     file: str | None = None
+
+
+def several(picture: "OnePicture | Sequence[OnePicture]") -> "tuple[OnePicture, ...]":
+    """The pictures of a list or tuple, or the one that was given."""
+    return tuple(picture) if isinstance(picture, list | tuple) else (cast("OnePicture", picture),)
 
 
 def load(picture: "OnePicture", crop: Crop | None = None, before: str = "") -> Loaded:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from marklens.core.errors import UsageError
 from marklens.core.types import Filter
 from marklens.questions import make_filter, require_words
+from marklens.reranking.aspects import ASPECTS, Aspect, aspect_weights
 from marklens.reranking.scoring import Weights
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ class Question:
         crop: the part of the picture that counts, ``x,y,width,height`` in pixels or percent.
         rerank: whether stage 2 is wanted.
         read: whether the name shall be read off the picture.
-        weights: of the channels, by name, over the index's usual ones.
+        weights: of the channels, by name, over those of the aspect.
+        aspect: what counts: everything, the shape, the colours or the words.
     """
 
     pictures: "tuple[OnePicture, ...]" = ()
@@ -38,6 +40,7 @@ class Question:
     rerank: bool = True
     read: bool = False
     weights: Mapping[str, float] = field(default_factory=dict)
+    aspect: Aspect = "composite"
 
     def __post_init__(self) -> None:
         if not self.pictures and self.mark is None and self.text is None:
@@ -48,6 +51,12 @@ class Question:
             raise UsageError(f"top is {self.top}: ask for one hit or more")
         if self.crop is not None and len(self.pictures) != 1:
             raise UsageError("a crop is a part of one picture: give one")
+        if self.aspect not in ASPECTS:
+            raise UsageError(f"there is no aspect '{self.aspect}': choose {', '.join(ASPECTS)}")
+        if self.aspect == "text" and self.text is None and not self.read:
+            raise UsageError("the aspect text needs a name: give one, or let it be read off the picture")
+        if self.aspect == "colour" and not self.rerank:
+            raise UsageError("the aspect colour is looked at in stage 2, which was not wanted")
 
 
 def asked_for(
@@ -75,8 +84,13 @@ def crop_text(crop: str | Sequence[float] | None) -> str | None:
     return crop if crop is None or isinstance(crop, str) else ",".join(f"{value:g}" for value in crop)
 
 
-def weighed(usual: Weights, given: Mapping[str, float]) -> Weights:
-    """The weights of a search: those given, by the names of the channels, over the usual ones.
+def weighed(usual: Weights, aspect: Aspect, given: Mapping[str, float]) -> Weights:
+    """The weights of a search.
+
+    Args:
+        usual: of the index.
+        aspect: what counts.
+        given: by the names of the channels, over those of the aspect.
 
     Raises:
         UsageError: there is no such channel, a weight is negative, or nothing would count.
@@ -86,6 +100,6 @@ def weighed(usual: Weights, given: Mapping[str, float]) -> Weights:
     if unknown:
         raise UsageError(f"there is no channel '{unknown[0]}': weigh some of {', '.join(known)}")
     try:
-        return replace(usual, **{known[name]: value for name, value in given.items()})
+        return replace(aspect_weights(usual, aspect), **{known[name]: value for name, value in given.items()})
     except ValueError:
         raise UsageError("weights must not be negative, and one must be above 0") from None

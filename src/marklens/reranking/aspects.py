@@ -1,0 +1,33 @@
+"""Aspects of a mark to search by: what a person means, as weights of the channels."""
+
+from dataclasses import replace
+from typing import Literal, get_args
+
+from marklens.reranking.scoring import Weights
+
+Aspect = Literal["composite", "shape", "colour", "text"]
+ASPECTS: tuple[Aspect, ...] = get_args(Aspect)
+
+
+def aspect_weights(usual: Weights, aspect: Aspect) -> Weights:
+    """The weights of one aspect.
+
+    - ``composite``: everything together, as usual.
+    - ``shape``: the picture as a whole and its patches, in the usual proportion. Marks on dark grounds were
+      turned light before; the network sees colours, but has learned to look past them.
+    - ``colour``: the colours of the ink alone, see `reranking.color`. It sorts the marks that the shape
+      brings; marks in black and grey have no colour and come last.
+    - ``text``: the words alone.
+
+    Args:
+        usual: of the channels.
+        aspect: one of `ASPECTS`.
+    """
+    if aspect == "colour":
+        return Weights(0, 0, 0, 1)
+    if aspect == "text":
+        return Weights(0, 0, 1, 0)
+    if aspect == "shape":
+        base = usual if usual.global_ + usual.spatial > 0 else Weights()
+        return replace(base, text=0, color=0)
+    return usual

@@ -41,7 +41,7 @@ def document(call: Call, *arguments: object) -> dict[str, Any]:
 
 def test_search_answers_the_contract(call: Call, index: Path, marks: Path) -> None:
     answer = document(call, "search", marks / "mark0003.png", "--index", index, "--top", 4)
-    assert set(answer) == {"query", "hits", "timings_ms"}
+    assert set(answer) == {"query", "hits", "timings_ms", "record"}
     assert answer["query"]["file"] == "mark0003.png"
     assert answer["query"]["views"] == ["full", "figurative"]
     assert set(answer["timings_ms"]) == {"preprocess", "embed", "retrieve", "rerank", "total"}

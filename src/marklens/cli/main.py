@@ -15,6 +15,7 @@ from marklens.cli import (
     export,
     index,
     keys,
+    repeat,
     search,
     search_text,
     serve,
@@ -41,6 +42,7 @@ app.add_typer(dataset.app, name="dataset")
 app.add_typer(index.app, name="index")
 app.command("search")(search.search)
 app.command("search-text")(search_text.search_text)
+app.command("repeat")(repeat.repeat)
 app.command("evaluate")(evaluate.evaluate)
 app.command("train")(train.train)
 app.command("export")(export.export)

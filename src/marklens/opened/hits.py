@@ -1,5 +1,6 @@
 """The hits of a search: a sequence that shows itself, and that can be taken along."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,8 +11,9 @@ from marklens.core.types import Hit, Mark, Scores, View
 from marklens.documents import Answer, Asked, search_document, text_document
 from marklens.engine import Engine, Explained, SearchResult
 from marklens.opened.pictures import Loaded
-from marklens.opened.question import Question
+from marklens.opened.question import Question, weighed
 from marklens.opened.reasons import page_reason, page_reasons
+from marklens.opened.record import Origin, make_record
 from marklens.opened.table import COLUMNS, lines_of, row_of
 from marklens.pages.cards import channels
 from marklens.pages.notebook import hits_fragment, reason_fragment
@@ -28,6 +30,7 @@ class Asking:
 
     Attributes:
         engine: that searched.
+        origin: which index, network and settings it searched with.
         question: what was asked.
         pictures: that were searched for, decoded; none where a mark or a name was.
         result: what was found.
@@ -35,6 +38,7 @@ class Asking:
     """
 
     engine: Engine
+    origin: Origin
     question: Question
     pictures: tuple[Loaded, ...]
     result: SearchResult
@@ -103,12 +107,21 @@ class Hits(Sequence["Found"]):
     def _repr_html_(self) -> str:
         return hits_fragment(self.asking.name, self.hits)
 
+    def record(self) -> dict[str, Any]:
+        """All that it takes to repeat the search and to compare what it finds, see `opened.record`."""
+        asking = self.asking
+        weights = weighed(asking.engine.weights, asking.question.aspect, asking.question.weights)
+        return make_record(asking.origin, asking.question, weights, asking.pictures, self.hits)
+
     def to_dict(self, explain: bool = False) -> dict[str, Any]:
         """The document of ``marklens search --json``, or of ``search-text`` for a search by name.
 
         Args:
             explain: whether each hit gets its reason, patch by patch and sound by sound.
         """
+        return {**self._document(explain), "record": self.record()}
+
+    def _document(self, explain: bool) -> dict[str, Any]:
         asking, question = self.asking, self.asking.question
         if not asking.pictures and question.mark is None:
             assert question.text is not None
@@ -123,16 +136,19 @@ class Hits(Sequence["Found"]):
         return document
 
     def to_html(self) -> str:
-        """The page of ``marklens search --html``: one file that holds everything it shows."""
-        from marklens import __version__
+        """The page of ``marklens search --html``: one file that holds everything it shows, and its record.
 
+        The same search gives the same page, but for the date.
+        """
         asking, question = self.asking, self.asking.question
         views = asking.views
         part = None if question.crop is None else f"part {question.crop}"
         shown = QueryOnPage(asking.name, _shown_picture(asking), views, asking.result.text, part)
-        facts = {"marks": f"{asking.engine.catalog.counts().marks:,}", "Marklens": __version__}
+        record = self.record()
+        facts = {"marks": f"{asking.engine.catalog.counts().marks:,}", **_facts(record)}
         reasons = page_reasons(asking.engine, asking.result, views)
-        return results_page(shown, self.hits, question.wanted, asking.timings, facts, reasons)
+        kept = json.dumps(record, sort_keys=True)
+        return results_page(shown, self.hits, question.wanted, None, facts, reasons, kept)
 
     def to_pandas(self) -> "pandas.DataFrame":
         """A row for each hit: rank, score, that of every channel, the views that matched, all of the mark.
@@ -242,6 +258,14 @@ class Reason:
     def _repr_html_(self) -> str:
         reason = page_reason(self.asking.engine, self.asking.result, self.hit, self.asking.views)
         return reason_fragment(self.hit, reason)
+
+
+def _facts(record: Mapping[str, Any]) -> dict[str, str]:
+    """What the foot of a page says of its record."""
+    pictures = " ".join(picture["sha256"][:12] for picture in record["question"]["pictures"])
+    named = {"index": record["index"][:12], "network": record["model"][:12], "picture": pictures}
+    shown = {name: value for name, value in named.items() if value}
+    return {**shown, "date": record["date"], "Marklens": record["marklens"]}
 
 
 def _shown_picture(asking: Asking) -> Picture:

@@ -8,14 +8,18 @@ from typing import TYPE_CHECKING, Any, Self
 
 from marklens.assembly import build, open_engine
 from marklens.classifying.voting import NEIGHBOURS, Level, Suggestion
+from marklens.core.artifacts import sha256
 from marklens.core.errors import MarklensError, PictureError, UsageError
 from marklens.core.resources import graceful_stop
 from marklens.datasets.opening import open_dataset
 from marklens.engine import Engine, SearchResult
+from marklens.indexing.folder import IndexFolder
 from marklens.indexing.summary import describe_index
 from marklens.opened.hits import Asking, Hits
 from marklens.opened.pictures import Loaded, load, several
 from marklens.opened.question import Question, asked_for, crop_text, weighed
+from marklens.opened.quiet import Quiet
+from marklens.opened.record import SETTINGS, Origin
 from marklens.opened.vienna import suggest_for
 from marklens.questions import read_crop
 from marklens.reranking.aspects import Aspect
@@ -35,10 +39,11 @@ class Index:
     Args:
         root: its folder.
         engine: that searches it.
+        origin: what reports say of it.
     """
 
-    def __init__(self, root: Path, engine: Engine) -> None:
-        self.root, self.engine = root, engine
+    def __init__(self, root: Path, engine: Engine, origin: Origin) -> None:
+        self.root, self.engine, self.origin = root, engine, origin
 
     @classmethod
     def open(cls, root: str | Path, settings: Settings | None = None) -> Self:
@@ -53,8 +58,11 @@ class Index:
             ArtifactError: it is unfinished or damaged, or being changed.
             IndexMismatchError: it was made with another network or preprocessing.
         """
-        root = Path(root)
-        return cls(root, open_engine(root, settings or load_settings()))
+        root, settings = Path(root), settings or load_settings()
+        engine = open_engine(root, settings)
+        version = sha256(IndexFolder(root).manifest)
+        kept = settings.model_dump(mode="json", include=set(SETTINGS))
+        return cls(root, engine, Origin(version, engine.recipe["model"]["hash"], kept))
 
     @classmethod
     def build(
@@ -80,7 +88,7 @@ class Index:
         """
         settings = settings or load_settings()
         with graceful_stop() as stop:
-            build(Path(root), open_dataset(Path(dataset)), settings, limit, _Quiet(), stop)
+            build(Path(root), open_dataset(Path(dataset)), settings, limit, Quiet(), stop)
         return cls.open(root, settings)
 
     def search(
@@ -215,7 +223,7 @@ class Index:
         timings = dict(result.timings_ms)
         if pictures:
             timings |= {stage: timings[stage] + decoding for stage in ("preprocess", "total")}
-        return Hits(Asking(self.engine, question, pictures, result, timings))
+        return Hits(Asking(self.engine, self.origin, question, pictures, result, timings))
 
     def _result(self, question: Question, pictures: Sequence[Loaded]) -> SearchResult:
         engine, text = self.engine, question.text
@@ -285,13 +293,3 @@ class Index:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-class _Quiet:
-    """Progress that nobody looks at."""
-
-    def start(self, stage: str, total: int | None) -> None:
-        """A stage begins."""
-
-    def advance(self, steps: int, skipped: bool = False) -> None:
-        """So many steps more are done."""

@@ -1,5 +1,6 @@
 """Whatever a program calls a picture, decoded."""
 
+import hashlib
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import numpy.typing as npt
 
+from marklens.core.artifacts import sha256
 from marklens.core.errors import MarklensError, PictureError, UsageError
 from marklens.core.images import decode, read_picture
 from marklens.core.types import Crop, Pixels
@@ -32,11 +34,13 @@ class Loaded:
     Attributes:
         name: of its file, without folders.
         pixels: uint8 (height, width, 3), RGB, the part that is wanted.
+        sha256: of the bytes of the file, or of the pixels where there are no bytes; in hexadecimal.
         file: as it was given; None for what is no file.
     """
 
     name: str
     pixels: Pixels
+    sha256: str
     file: str | None = None
 
 
@@ -60,8 +64,12 @@ def load(picture: "OnePicture", crop: Crop | None = None, before: str = "") -> L
     file = str(picture) if isinstance(picture, str | Path) else None
     name = UNNAMED if file is None else Path(file).name
     try:
-        pixels = decode(_encoded(picture), crop) if file is None else _of_file(Path(file), crop)
-        return Loaded(name, pixels, file)
+        if file is not None:
+            return Loaded(name, _of_file(Path(file), crop), sha256(Path(file)), file)
+        data = _encoded(picture)
+        pixels = decode(data, crop)
+        same = data if isinstance(picture, bytes | bytearray | memoryview) else pixels.tobytes()
+        return Loaded(name, pixels, hashlib.sha256(same).hexdigest())
     except PictureError as error:
         if error.kind == "crop":
             raise UsageError(f"{before}crop of {name}: {error.reason}") from error

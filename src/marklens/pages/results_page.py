@@ -36,6 +36,7 @@ def results_page(
     timings_ms: Mapping[str, float] | None = None,
     facts: Mapping[str, object] | None = None,
     reasons: Mapping[int, ReasonOnPage] | None = None,
+    record: str = "",
 ) -> str:
     """Lay out one search as a self-contained HTML page.
 
@@ -46,6 +47,7 @@ def results_page(
         timings_ms: stage to milliseconds, ``total`` among them, shown in this order.
         facts: name to value about the index, for the footer: marks, model, built, …
         reasons: why a hit is one, by its rank.
+        record: JSON that programs find in the page, for repeating the search.
 
     Returns:
         The document. A picture that cannot be read leaves a placeholder.
@@ -59,6 +61,7 @@ def results_page(
         conditions=conditions(filter_ or Filter()),
         timings=timings_ms or {},
         facts=facts or {},
+        record=record,
     )
 
 

@@ -101,6 +101,8 @@ def test_a_mark_and_a_name_can_be_asked_for(opened: Index) -> None:
     found = opened.search_text("acme")
     assert found.to_dict()["query"]["text"] == "acme"
     assert all("ac" in hit.name.lower() for hit in found)
+    assert "data:image" not in opened.search_text("nobody is called so")._repr_html_()
+    assert "acme" in found.to_html()
 
 
 def test_weights_and_filters_are_checked(opened: Index, marks: Path) -> None:
@@ -144,7 +146,7 @@ def test_hits_are_a_sequence_that_shows_itself(opened: Index, marks: Path) -> No
     assert lines[0] == "6 hits for mark0001.png" and len(lines) == 8
     assert "mark0001" in lines[2] and max(map(len, lines)) < 110
     shown = hits._repr_html_()
-    assert shown.count("data:image/webp") == 6 and shown.count("global") == 12
+    assert shown.count("data:image/webp") == 7 and shown.count("global") == 12
     assert "<script" not in shown and "http" not in shown
     assert repr(hits[0]).startswith("1. ") and hits[0]._repr_html_().count("data:image/webp") == 1
     assert repr(opened.search(marks / "mark0001.png", years=1)) == "0 hits for mark0001.png"

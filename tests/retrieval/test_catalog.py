@@ -225,6 +225,15 @@ def test_facets(catalog: Catalog) -> None:
     assert facets.attributes == {"office": {"EM": 1}}
 
 
+def test_codes_are_counted_at_each_level(catalog: Catalog) -> None:
+    before = catalog.codes(2)
+    catalog.remove(["bolt"])
+    assert catalog.codes(2).counts == {"26.04": 2, "27.05": 1}, "a mark counts once a division"
+    assert len(catalog.codes(2).numbers) == 2 and len(before.numbers) >= 2
+    assert catalog.codes(1).counts["26"] == 3, "codes of one part count here"
+    assert all(code.count(".") == 2 for code in catalog.codes(3).counts)
+
+
 def test_the_digest_tells_contents_apart(tmp_path: Path) -> None:
     def digest(name: str, entries: list[Entry]) -> str:
         Catalog.create(tmp_path / name, entries)

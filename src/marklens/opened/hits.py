@@ -105,7 +105,7 @@ class Hits(Sequence["Found"]):
         return "\n".join([title, *lines_of(self.hits)])
 
     def _repr_html_(self) -> str:
-        return hits_fragment(self.asking.name, self.hits)
+        return hits_fragment(self.asking.name, self.hits, _shown_picture(self.asking))
 
     def record(self) -> dict[str, Any]:
         """All that it takes to repeat the search and to compare what it finds, see `opened.record`."""
@@ -268,9 +268,9 @@ def _facts(record: Mapping[str, Any]) -> dict[str, str]:
     return {**shown, "date": record["date"], "Marklens": record["marklens"]}
 
 
-def _shown_picture(asking: Asking) -> Picture:
-    """Of the query, for the page."""
+def _shown_picture(asking: Asking) -> Picture | None:
+    """Of the query; None where it is a name, or a mark that has gone."""
     if asking.pictures:
         return asking.pictures[0].pixels
     number = asking.engine.catalog.find(asking.question.mark or "")
-    return Path() if number is None else asking.engine.catalog.marks([number])[number].path
+    return None if number is None else asking.engine.catalog.marks([number])[number].path

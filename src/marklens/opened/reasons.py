@@ -18,24 +18,26 @@ def page_reasons(
         result: what it found.
         views: of the query, where the result has none because it is a mark of the index.
     """
-    seen = result.views if views is None else views
-    shown = {hit.rank: page_reason(engine, result, hit, seen) for hit in result.hits}
+    shown = {hit.rank: page_reason(engine, result, hit, views) for hit in result.hits}
     return {rank: reason for rank, reason in shown.items() if reason is not None}
 
 
-def page_reason(engine: Engine, result: SearchResult, hit: Hit, views: Sequence[View]) -> ReasonOnPage | None:
+def page_reason(
+    engine: Engine, result: SearchResult, hit: Hit, views: Sequence[View] | None = None
+) -> ReasonOnPage | None:
     """What a page shows of one hit's reason; None where there is nothing to show. Arguments as above."""
+    seen = result.views if views is None else views
     explained = engine.explain(result, hit)
     words = explained.words if explained.words is not None and explained.words.total >= LEAST_TEXT else None
     aligned = words.alignment.pairs if words is not None and words.alignment is not None else ()
     language = "" if words is None else words.language or ""
     alone = ReasonOnPage(None, None, None, aligned, language) if aligned else None
-    if explained.patches is None or explained.patches.row >= len(views):
+    if explained.patches is None or explained.patches.row >= len(seen):
         return alone
     theirs = explained.patches.views[1]
     try:
         mark = {view.kind: view for view in engine.mark_views(hit.number)}[theirs]
     except (PictureError, KeyError):  # the picture has changed since
         return None
-    query = views[explained.patches.row]
+    query = seen[explained.patches.row]
     return ReasonOnPage(query, mark, explained.patches.matches, aligned, language)

@@ -16,14 +16,14 @@ class QueryOnPage:
 
     Attributes:
         name: the file name.
-        picture: as it was given.
+        picture: as it was given; None where it has gone, or where a name alone was searched for.
         views: what the network saw of it.
         text: the words searched for, or None.
         part: of the picture that was searched for, in words; None for the whole.
     """
 
     name: str
-    picture: Picture
+    picture: Picture | None
     views: tuple[View, ...] = ()
     text: str | None = None
     part: str | None = None
@@ -55,7 +55,7 @@ def results_page(
     return render(
         "results.html.j2",
         query=query,
-        picture=data_uri(query.picture),
+        picture=None if query.picture is None else data_uri(query.picture),
         views=[(view.kind.label, data_uri(view.pixels)) for view in query.views],
         cards=[make_card(hit, reason=(reasons or {}).get(hit.rank)) for hit in hits],
         conditions=conditions(filter_ or Filter()),

@@ -25,7 +25,7 @@ pytest.importorskip("fastapi", reason="the extra 'serve' is not installed")
 import httpx2 as httpx
 
 ROOT = Path(__file__).parents[2]
-DOCKERFILE = (ROOT / "deploy" / "Dockerfile").read_text(encoding="utf-8")
+DOCKERFILE = (ROOT / "docker" / "Dockerfile").read_text(encoding="utf-8")
 USER = 10001
 SEALED = r"""
 case "$PYTHON" in /root/*)  # the interpreter of the tests, in a home that is closed to others
@@ -118,7 +118,7 @@ def image(index: Path) -> Iterator[Image]:
             shutil.copy(ROOT / name, context / name)
     clean = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "VIRTUAL_ENV"}}
     target = folder / "opt" / "marklens"
-    installing = re.search(r"^RUN (deploy/install.sh) (\S+)$", DOCKERFILE, re.MULTILINE)
+    installing = re.search(r"^RUN (docker/install.sh) (\S+)$", DOCKERFILE, re.MULTILINE)
     assert installing and installing[2] == "/opt/marklens"
     subprocess.run([context / installing[1], target], env=clean | {"PYTHON": sys.executable}, check=True)
     shutil.rmtree(context)

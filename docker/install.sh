@@ -1,6 +1,6 @@
 #!/bin/sh
 # Install Marklens with its service out of this tree, in the versions of constraints.txt:
-#   deploy/install.sh FOLDER [cuda]
+#   docker/install.sh FOLDER [cuda]
 # FOLDER becomes a virtual environment. The images and the tests run this very script.
 set -eu
 folder=$1

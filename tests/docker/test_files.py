@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[2]
-DEPLOY = ROOT / "deploy"
-DOCKERFILES = [DEPLOY / "Dockerfile", DEPLOY / "Dockerfile.cuda"]
-COMPOSE = [DEPLOY / "compose.yaml", DEPLOY / "compose.cuda.yaml"]
+DOCKER = ROOT / "docker"
+DOCKERFILES = [DOCKER / "Dockerfile", DOCKER / "Dockerfile.cuda"]
+COMPOSE = [DOCKER / "compose.yaml", DOCKER / "compose.cuda.yaml"]
 BIN = Path(sys.executable).parent
 
 yaml = pytest.importorskip("yaml", reason="the extra 'dev' is not installed")
@@ -54,7 +54,7 @@ def test_compose_files_are_valid() -> None:
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.parametrize("file", sorted((DEPLOY / "kubernetes").glob("*.yaml")), ids=lambda file: file.name)
+@pytest.mark.parametrize("file", sorted((DOCKER / "kubernetes").glob("*.yaml")), ids=lambda file: file.name)
 def test_kubernetes_would_take_it(file: Path) -> None:
     kubernetes = pytest.importorskip("kubernetes_validate", reason="kubernetes-validate is not installed")
     for document in documents(file):
@@ -63,7 +63,7 @@ def test_kubernetes_would_take_it(file: Path) -> None:
 
 @pytest.mark.parametrize("name", ["marklens", "tools", "postgres"])
 def test_every_service_of_compose_is_locked_up(name: str) -> None:
-    (compose,) = documents(DEPLOY / "compose.yaml")
+    (compose,) = documents(DOCKER / "compose.yaml")
     service = compose["services"][name]
     assert service["read_only"] and service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
@@ -71,7 +71,7 @@ def test_every_service_of_compose_is_locked_up(name: str) -> None:
 
 
 def pods() -> Iterator[dict[str, Any]]:
-    for file in (DEPLOY / "kubernetes").glob("*.yaml"):
+    for file in (DOCKER / "kubernetes").glob("*.yaml"):
         for document in documents(file):
             if document["kind"] in {"Deployment", "Job"}:
                 yield document["spec"]["template"]["spec"]
@@ -103,7 +103,7 @@ def test_alerts_watch_what_is_measured(index: Path) -> None:
     meters = set(re.findall(r"^([a-z_]+)(?:\{| )", shown, re.MULTILINE))
     labels = set(re.findall(r'[{,]([a-z_]+)="', shown))
     sources = "\n".join(path.read_text() for path in (ROOT / "src/marklens/api").glob("*.py"))
-    (rules,) = documents(DEPLOY / "prometheus-rules.yaml")
+    (rules,) = documents(DOCKER / "prometheus-rules.yaml")
     alerts = [rule for group in rules["groups"] for rule in group["rules"]]
     for alert in alerts:
         named = set(re.findall(r"marklens_[a-z_]+", alert["expr"]))

@@ -11,6 +11,7 @@ import numpy as np
 from marklens.core.byte_cache import ByteCache
 from marklens.core.images import read_picture
 from marklens.core.ports import VectorStore
+from marklens.core.resources import StopFlag
 from marklens.core.stopwatch import Stopwatch
 from marklens.core.types import (
     Candidate,
@@ -173,6 +174,7 @@ class Engine:
         text: str | None = None,
         read: bool = False,
         weights: Weights | None = None,
+        stop: StopFlag | None = None,
     ) -> SearchResult:
         """Find the marks most like a picture, and like a name if one is given or read.
 
@@ -184,11 +186,13 @@ class Engine:
             text: a name that counts beside the picture, and brings candidates of its own.
             read: whether the words on the picture take the place of a name that is not given.
             weights: of the channels, for this search alone; None takes the engine's.
+            stop: looked at between the stages.
 
         Raises:
             PictureError: there is nothing on the picture.
+            Interrupted: `stop` was set.
         """
-        watch = Stopwatch()
+        watch = Stopwatch(stop)
         pictures = [picture] if isinstance(picture, np.ndarray) else picture
         query = Query.joined([self._query(one, watch, read and text is None) for one in pictures])
         if text is None and query.reading is not None:
@@ -204,6 +208,7 @@ class Engine:
         rerank: bool = True,
         text: str | None = None,
         weights: Weights | None = None,
+        stop: StopFlag | None = None,
     ) -> SearchResult:
         """Find the marks most like a mark of the index, itself among them, by what is stored of it.
 
@@ -214,8 +219,9 @@ class Engine:
             rerank: as `search`'s.
             text: as `search`'s.
             weights: as `search`'s.
+            stop: as `search`'s.
         """
-        watch = Stopwatch()
+        watch = Stopwatch(stop)
         vectors, kinds = self._finder.stored(number)
         query = Query((), kinds, vectors, self._reranker.stored(number) if rerank else None)
         watch.lap("recall")

@@ -171,6 +171,7 @@ class ServeSettings(_Section):
     )
     queue: int = Field(32, ge=0, description="searches that may wait; more are refused with 503")
     timeout: float = Field(30.0, gt=0, description="seconds after which a search is given up")
+    decode_timeout: float = Field(25.0, gt=0, description="seconds that decoding one upload may take")
     body_mb: int = Field(16, ge=1, le=64, description="of one upload")
     batch_mb: int = Field(256, ge=1, description="of the uploads of one batch together")
     batch: int = Field(200, ge=1, le=1000, description="pictures of one batch")
@@ -179,6 +180,10 @@ class ServeSettings(_Section):
     top: int = Field(1000, ge=1, description="hits that may be asked for, the skipped ones among them")
     rate: str = Field("600/minute", description="requests of one key; a picture of a batch counts as one")
     rate_address: str = Field("1200/minute", description="requests of one address")
+    hosts: tuple[str, ...] = Field(
+        (),
+        description="names clients may call it by; none: this machine's where it listens there without keys",
+    )
     origins: tuple[str, ...] = Field((), description="web origins whose pages may call (CORS)")
     proxies: tuple[str, ...] = Field((), description="addresses of proxies whose X-Forwarded-For is believed")
     reload: float = Field(2.0, gt=0, description="seconds between looks whether the index was changed")

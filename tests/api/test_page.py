@@ -139,6 +139,28 @@ def test_a_service_with_keys_asks_for_one(browser: Any, index: Path, tmp_path: P
         opened.close()
 
 
+def test_a_picture_without_a_size_is_shown(page: Any, tmp_path: Path) -> None:
+    drawn = "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 9 9'><path d='M1 1h7L4 8z'/></svg>"
+    (tmp_path / "mark.svg").write_text(drawn)
+    page.locator("#file").set_input_files(tmp_path / "mark.svg")
+    page.wait_for_selector("#hits .card")
+    box = page.locator("#preview").bounding_box()
+    assert box["width"] >= 100 and box["width"] == pytest.approx(box["height"], abs=2)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(page: Any, marks: Path, scheme: str) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed").Axe()
+    page.emulate_media(color_scheme=scheme)
+    drop(page, marks / "mark0003.png")
+    found = axe.run(page)
+    assert found.violations_count == 0, found.generate_report()
+    page.locator("button.why").nth(1).click()
+    page.locator("#reasons svg.overlay").nth(1).wait_for()
+    found = axe.run(page)
+    assert found.violations_count == 0, found.generate_report()
+
+
 def test_it_fits_a_phone(page: Any, marks: Path) -> None:
     page.set_viewport_size({"width": 375, "height": 740})
     drop(page, marks / "mark0001.png")

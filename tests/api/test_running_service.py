@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx2 as httpx
 import pytest
+from benchmarks.hostile_bodies import search
 from tests.api.conftest import quick_service, running
 from tests.small_index import Silent, build, draw_marks, quick_settings
 
@@ -19,6 +20,8 @@ from marklens.api.service import Service
 from marklens.core.resources import StopFlag
 from marklens.datasets.opening import open_dataset
 from marklens.engine import Engine
+from marklens.reranking.reranker import Reranker
+from marklens.retrieval.candidates import CandidateFinder
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +88,38 @@ def test_the_waiting_work_of_a_client_that_leaves_is_dropped(
         gate.open()
         assert first.result().status_code == 200
     assert gate.began == 1
+
+
+def test_the_running_search_of_a_client_that_leaves_ends_at_its_next_stage(
+    index: Path, picture: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service, ranked = quick_service(index, workers=1), []
+    entered, leave = threading.Event(), threading.Event()
+    find, rerank = CandidateFinder.find, Reranker.rerank
+
+    def held(*arguments: Any) -> Any:
+        entered.set()
+        assert leave.wait(20)
+        return find(*arguments)
+
+    def noted(*arguments: Any) -> Any:
+        ranked.append(True)
+        return rerank(*arguments)
+
+    monkeypatch.setattr(CandidateFinder, "find", held)
+    monkeypatch.setattr(Reranker, "rerank", noted)
+    asked = search(picture["image"][1])
+    with running(service) as client:
+        place = client.base_url.host, client.base_url.port or 0
+        with socket.create_connection(place, timeout=60) as connection:
+            connection.sendall(asked.head + asked.body)
+            assert entered.wait(60)
+        time.sleep(0.5)  # until the service has seen that the client is gone
+        leave.set()
+        until(lambda: service.inference.running == 0)
+        assert not ranked
+        assert client.post("/search", files=picture).status_code == 200
+        assert ranked
 
 
 def test_a_search_that_takes_too_long_is_given_up(

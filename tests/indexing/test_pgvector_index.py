@@ -14,11 +14,15 @@ from marklens.cli.main import run
 from marklens.core.errors import ArtifactError, UsageError
 from marklens.core.images import read_picture
 from marklens.core.resources import StopFlag
+from marklens.core.types import Ids, Vectors
 from marklens.datasets.opening import open_dataset
 from marklens.indexing.builder import BuildReport
 from marklens.indexing.folder import load_complete
 from marklens.indexing.maintenance import compact, remove_marks
+from marklens.retrieval.pgvector_store import PgVectorStore
 from marklens.settings import Settings
+from marklens.text.index_builder import TextIndexBuilder
+from marklens.text.text_index import TextIndex
 
 pytestmark = pytest.mark.postgres
 
@@ -135,6 +139,26 @@ def test_a_killed_addition_shows_and_is_mended(
     assert assembly.add(own, new, settings, Silent(), StopFlag()).manifest.counts["marks"] == 32
 
 
+def test_whoever_searches_meanwhile_keeps_the_old_table_until_the_index_is_whole(
+    marks: Path, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, asked = tmp_path / "own", []
+    build(own, marks, settings)
+    opened = assembly.open_engine(own, settings)
+    finish = TextIndexBuilder.finish
+
+    def asking(names: TextIndexBuilder) -> TextIndex:  # the last of all files
+        asked.append([each.number for each in opened.similar(3, 5)])
+        return finish(names)
+
+    monkeypatch.setattr(TextIndexBuilder, "finish", asking)
+    before = [each.number for each in opened.similar(3, 5)]
+    compact(assembly.index_folder(own, settings), 1, Silent())
+    assert asked == [before]
+    with pytest.raises(ArtifactError):
+        opened.similar(3, 5)
+
+
 def test_a_killed_compact_loses_nothing(
     marks: Path, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -197,3 +221,20 @@ def test_the_commands(
     said = capsys.readouterr().err
     assert "does not answer" in said
     assert "hush" not in said
+
+
+def test_verifying_never_holds_all_vectors(
+    marks: Path, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, fetched = tmp_path / "own", []
+    build(own, marks, settings)
+    vectors = PgVectorStore.vectors
+
+    def noted(store: PgVectorStore, ids: Ids) -> Vectors:
+        fetched.append(len(ids))
+        return vectors(store, ids)
+
+    monkeypatch.setattr(PgVectorStore, "vectors", noted)
+    monkeypatch.setattr("marklens.indexing.verifying.BLOCK", 16)
+    assert passed(own, settings)
+    assert max(fetched) == 16

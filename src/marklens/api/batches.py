@@ -64,5 +64,7 @@ async def _when_there_is_room(
     except TimeoutError:
         raise service.inference.refusal() from None
     return await service.inference.run(
-        lambda: service.with_engine(lambda engine: search_bytes(engine, data, name, options))
+        lambda stop: service.with_engine(
+            lambda engine: search_bytes(engine, service.decoder.decode, data, name, options, stop)
+        )
     )

@@ -78,6 +78,8 @@ class Guard:
         service, path, headers = self._service, visit.path, Headers(scope=visit.scope)
         if not path.isprintable():  # the router takes a path with a line's end for the path without
             raise ProblemError(404, "not-found", "Not Found")
+        if service.hosts and host_name(headers.get("host", "")) not in service.hosts:
+            raise ProblemError(421, "wrong-host", "the service does not go by this name: see serve.hosts")
         if path in OPEN or path.startswith(PAGE_FILES):
             return BoundedBody(receive, 0, service.settings.body_timeout)
         if self._under_way > service.settings.requests:
@@ -107,6 +109,12 @@ class Guard:
         if needed not in key.scopes:
             raise ProblemError(403, "no-scope", f"the key does not have the scope {needed}")
         return key
+
+
+def host_name(host: str) -> str:
+    """The name in a Host header, in lower case and without the port."""
+    name, colon, port = host.strip().lower().rpartition(":")
+    return name if colon and port.isdecimal() else host.strip().lower()
 
 
 async def _drain(receive: Receive) -> None:

@@ -14,15 +14,14 @@ from typing import Any, TypeVar
 
 from starlette.requests import Request
 
-from marklens.api.problems import ProblemError
+from marklens.api.problems import GONE, ProblemError
+from marklens.core.resources import StopFlag
 
 Value = TypeVar("Value")
 LOOK_SECONDS = 0.1
 """Between two looks whether the client is still there."""
 SMOOTHING = 0.1
 """Share of the newest job in the mean time of a job."""
-GONE = 499
-"""What nginx logs where the client went away; nobody reads the answer."""
 
 
 class Inference:
@@ -63,17 +62,18 @@ class Inference:
             503, "over-capacity", "too many searches are waiting", {"Retry-After": str(seconds)}
         )
 
-    async def run(self, work: Callable[[], Value], request: Request | None = None) -> Value:
-        """Do one job; a job that has not begun is dropped when its time is up or its client gone.
+    async def run(self, work: Callable[[StopFlag], Value], request: Request | None = None) -> Value:
+        """Do one job; it is dropped, or told to stop, when its time is up or its client gone.
 
         Args:
-            work: what to do, in a thread.
+            work: what to do, in a thread; the flag that it gets is set when nobody waits for it any more.
             request: whose client is watched; None watches nobody.
 
         Raises:
             ProblemError: the queue is full, the time is up, the client has gone.
         """
-        job = self._submit(work)
+        stop = StopFlag()
+        job = self._submit(lambda: work(stop))
         done = asyncio.wrap_future(job)
         watch = None if request is None else asyncio.ensure_future(_gone(request))
         try:
@@ -87,6 +87,7 @@ class Inference:
                 503, "timeout", f"it took more than {self._timeout:g} seconds", {"Retry-After": "5"}
             )
         finally:
+            stop.set()
             job.cancel()
             done.cancel()
             if watch is not None:

@@ -1,6 +1,7 @@
 """How much a client may ask for: rates by key and by address, the size and the time of a body."""
 
 import asyncio
+import ipaddress
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -69,7 +70,7 @@ class RateLimits:
         Raises:
             ProblemError: it is one too many.
         """
-        rate = self._rates[policy]
+        rate, who = self._rates[policy], network(who) if policy == "address" else who
         passed = self._window.hit(rate, policy, who, cost=cost)
         found = self._window.get_window_stats(rate, policy, who)
         seconds = max(1, round(found.reset_time - time.time()))
@@ -78,6 +79,17 @@ class RateLimits:
             return standing
         headers = {**standing.headers(), "Retry-After": str(seconds)}
         raise ProblemError(429, "too-many-requests", f"more than {rate} for one {policy}", headers)
+
+
+def network(address: str) -> str:
+    """Who counts as one: an IPv4 address, or all of an IPv6 /64, which one household gets to itself."""
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(found, ipaddress.IPv4Address):
+        return str(found)
+    return str(found.ipv4_mapped or ipaddress.ip_network((found, 64), strict=False))
 
 
 def _parsed(name: str, text: str) -> RateLimitItem:

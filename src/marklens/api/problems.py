@@ -11,12 +11,27 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from marklens.core.errors import ArtifactError, MarklensError, PictureError, UsageError
+from marklens.core.errors import ArtifactError, DatabaseError, MarklensError, PictureError, UsageError
 
+GONE = 499
+"""What nginx logs where the client went away; nobody reads the answer, and HTTP knows no such status."""
 MEDIA_TYPE = "application/problem+json"
-PICTURE_STATUS = {"not-a-picture": 415, "too-large": 413}
+PICTURE_STATUS = {"not-a-picture": 415, "too-large": 413, "killed": 503}
 """Of pictures that cannot be used; any other kind is 422."""
-SAFE_KINDS = frozenset({"empty", "too-large", "too-small", "crop", "blank", "not-a-picture", "changed"})
+SAFE_KINDS = frozenset(
+    {
+        "empty",
+        "too-large",
+        "too-small",
+        "crop",
+        "blank",
+        "not-a-picture",
+        "changed",
+        "hung",
+        "crashed",
+        "killed",
+    }
+)
 """Kinds whose reasons we wrote ourselves; those of decoders may tell anything."""
 
 
@@ -41,7 +56,7 @@ class ProblemError(HTTPException):
         """As RFC 9457 has it."""
         return {
             "type": f"urn:marklens:problem:{self.kind}",
-            "title": HTTPStatus(self.status_code).phrase,
+            "title": "Client Gone" if self.status_code == GONE else HTTPStatus(self.status_code).phrase,
             "status": self.status_code,
             "detail": self.detail,
             **self.more,
@@ -59,7 +74,9 @@ def problem_of(error: Exception) -> ProblemError:
         return error
     if isinstance(error, PictureError):
         reason = error.reason if error.kind in SAFE_KINDS else "the picture is damaged"
-        return ProblemError(PICTURE_STATUS.get(error.kind, 422), f"picture-{error.kind}", reason)
+        status = PICTURE_STATUS.get(error.kind, 422)
+        headers = {"Retry-After": "1"} if status == 503 else None
+        return ProblemError(status, f"picture-{error.kind}", reason, headers)
     if isinstance(error, UsageError):
         return ProblemError(422, "wrong-call", str(error))
     if isinstance(error, RequestValidationError):
@@ -71,6 +88,11 @@ def problem_of(error: Exception) -> ProblemError:
         logger.warning("{}", error)
         return ProblemError(
             503, "index-changing", "the index is being changed: try again", {"Retry-After": "2"}
+        )
+    if isinstance(error, DatabaseError):
+        logger.error("{}", error)
+        return ProblemError(
+            503, "database-away", "the database does not answer: try again", {"Retry-After": "5"}
         )
     if isinstance(error, MarklensError):
         logger.error("{}: {}", type(error).__name__, error)

@@ -27,9 +27,12 @@ from marklens.api.schemas import (
 from marklens.api.searching import Options, mark_number, search_by_mark, search_by_text, search_bytes
 from marklens.api.service import Service
 from marklens.core.images import MAX_BYTES
+from marklens.core.resources import StopFlag
 from marklens.engine import Engine
 from marklens.questions import require_words
 
+Work = Callable[[Engine, StopFlag], dict[str, Any]]
+"""A search; it may end early when the flag is set."""
 KEPT = {"Cache-Control": "private, max-age=300"}
 """Of pictures: a changed index shows its new ones after five minutes."""
 
@@ -49,7 +52,8 @@ _MEANINGS = {
     415: "That is no picture.",
     422: "A field, a filter or the picture cannot be used.",
     429: "More requests than the key or the address may make.",
-    503: "Too many searches wait, or the index is being changed; Retry-After says when to come again.",
+    503: "Too many searches wait, or the index or the database is away for now; Retry-After says when to "
+    "come again.",
 }
 _ALWAYS = _problems(401, 403, 429, 503)
 _FORM = {**_ALWAYS, **_problems(400, 408, 413, 422)}
@@ -80,7 +84,7 @@ async def search(
     """Give a picture, or the id of a mark. The answer is that of `marklens search --json`."""
     if (image is None) == (mark_id is None):
         raise ProblemError(422, "invalid", "give either image, a picture, or mark_id, a mark of the index")
-    work = _work(mark_id, options) if image is None else await _upload(image, options)
+    work = _work(mark_id, options) if image is None else await _upload(service, image, options)
     return await _searched(service, request, work)
 
 
@@ -128,7 +132,7 @@ async def search_text(
     """The answer is that of `marklens search-text --json`."""
     require_words(text)
     options = Options(page[0], page[1], wanted=wanted, explain=explain)
-    return await _searched(service, request, lambda engine: search_by_text(engine, text, options))
+    return await _searched(service, request, lambda engine, _: search_by_text(engine, text, options))
 
 
 @router.get(
@@ -280,20 +284,22 @@ async def version(service: ServiceOf) -> Response:
 )
 async def reload(service: ServiceOf) -> Response:
     """Needs a key of the scope write. The service looks by itself too, every two seconds."""
-    return _json({"reloaded": await service.pictures.run(service.refresh)})
+    return _json({"reloaded": await service.pictures.run(lambda _: service.refresh())})
 
 
-async def _upload(image: UploadFile, options: Options) -> Callable[[Engine], dict[str, Any]]:
+async def _upload(service: Service, image: UploadFile, options: Options) -> Work:
     data, name = await image.read(MAX_BYTES + 1), image.filename
-    return lambda engine: search_bytes(engine, data, name, options)
+    return lambda engine, stop: search_bytes(engine, service.decoder.decode, data, name, options, stop)
 
 
-def _work(mark_id: str | None, options: Options) -> Callable[[Engine], dict[str, Any]]:
-    return lambda engine: search_by_mark(engine, mark_id or "", options)
+def _work(mark_id: str | None, options: Options) -> Work:
+    return lambda engine, stop: search_by_mark(engine, mark_id or "", options, stop)
 
 
-async def _searched(service: Service, request: Request, work: Callable[[Engine], dict[str, Any]]) -> Response:
-    document = await service.inference.run(lambda: service.with_engine(work), request)
+async def _searched(service: Service, request: Request, work: Work) -> Response:
+    document = await service.inference.run(
+        lambda stop: service.with_engine(lambda engine: work(engine, stop)), request
+    )
     service.metrics.stages(document["timings_ms"])
     return _json(document)
 
@@ -308,7 +314,7 @@ def _who(request: Request) -> tuple[str, str]:
 
 async def _looked(service: Service, work: Callable[[Engine], Any]) -> Any:
     """Short work beside the searches."""
-    return await service.pictures.run(lambda: service.with_engine(work))
+    return await service.pictures.run(lambda _: service.with_engine(work))
 
 
 def _mark_document(engine: Engine, number: int) -> dict[str, Any]:

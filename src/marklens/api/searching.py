@@ -1,6 +1,6 @@
 """What a worker thread does for one search: from bytes to the document."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from time import perf_counter
@@ -9,11 +9,14 @@ from typing import Any
 from marklens.api.pictures import data_uri
 from marklens.api.problems import ProblemError
 from marklens.core.errors import UsageError
-from marklens.core.images import decode, read_picture
+from marklens.core.images import read_picture
+from marklens.core.resources import StopFlag
 from marklens.core.types import Crop, Filter, Pixels
 from marklens.documents import Answer, Asked, search_document, text_document
 from marklens.engine import Engine
 from marklens.reranking.scoring import Weights
+
+Decode = Callable[[bytes, Crop | None], Pixels]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +49,21 @@ class Options:
             raise UsageError("all weights are 0, so nothing would count") from None
 
 
-def search_bytes(engine: Engine, data: bytes, name: str | None, options: Options) -> dict[str, Any]:
+def search_bytes(
+    engine: Engine, decode: Decode, data: bytes, name: str | None, options: Options, stop: StopFlag
+) -> dict[str, Any]:
     """Search for an uploaded picture.
 
     Raises:
         PictureError: it cannot be used.
+        Interrupted: `stop` was set.
     """
     started = perf_counter()
     picture = decode(data, options.part)
-    return _search(engine, picture, plain_name(name), options, perf_counter() - started)
+    return _search(engine, picture, plain_name(name), options, stop, perf_counter() - started)
 
 
-def search_by_mark(engine: Engine, id: str, options: Options) -> dict[str, Any]:
+def search_by_mark(engine: Engine, id: str, options: Options, stop: StopFlag) -> dict[str, Any]:
     """Search for a mark of the index, by what is stored of it; a part of it, by its picture."""
     number = mark_number(engine, id)
     mark = engine.catalog.marks([number])[number]
@@ -67,12 +73,12 @@ def search_by_mark(engine: Engine, id: str, options: Options) -> dict[str, Any]:
     if options.part is not None:
         started = perf_counter()
         picture = read_picture(mark.path, options.part)
-        document = _search(engine, picture, mark.file, options, perf_counter() - started)
+        document = _search(engine, picture, mark.file, options, stop, perf_counter() - started)
     else:
         asked = _asked(mark.file, options)
         top = options.offset + options.top
         result = engine.search_mark(
-            number, top, options.wanted, options.rerank, options.text, options.weighted(engine)
+            number, top, options.wanted, options.rerank, options.text, options.weighted(engine), stop
         )
         result = replace(result, hits=result.hits[options.offset :])
         answer = Answer(asked, None, result, dict(result.timings_ms))
@@ -100,10 +106,12 @@ def mark_number(engine: Engine, id: str) -> int:
     return number
 
 
-def _search(engine: Engine, picture: Pixels, name: str, options: Options, decoding: float) -> dict[str, Any]:
+def _search(
+    engine: Engine, picture: Pixels, name: str, options: Options, stop: StopFlag, decoding: float
+) -> dict[str, Any]:
     result = engine.search(
         picture, options.offset + options.top, options.wanted, options.rerank, options.text, options.read,
-        options.weighted(engine),
+        options.weighted(engine), stop,
     )  # fmt: skip
     timings = dict(result.timings_ms)
     for stage in ("preprocess", "total"):

@@ -1,9 +1,10 @@
 """What one running service is made of."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TypeVar
 
+from marklens.api.decoding import Decoder
 from marklens.api.inference import Inference
 from marklens.api.keys import KeyRing
 from marklens.api.limits import SMALL_BODY, RateLimits
@@ -29,13 +30,21 @@ class Service:
         settings: how much may be asked for.
         index: what is searched.
         keys: who may ask; None lets everybody.
+        hosts: names by which clients may call, in lower case; none lets any.
     """
 
-    def __init__(self, settings: ServeSettings, index: LivingIndex, keys: KeyRing | None = None) -> None:
-        self.settings, self.index, self.keys = settings, index, keys
+    def __init__(
+        self,
+        settings: ServeSettings,
+        index: LivingIndex,
+        keys: KeyRing | None = None,
+        hosts: Collection[str] = (),
+    ) -> None:
+        self.settings, self.index, self.keys, self.hosts = settings, index, keys, frozenset(hosts)
         self.rates = RateLimits(settings.rate, settings.rate_address)
         self.inference = Inference(settings.workers, settings.queue, settings.timeout)
         self.pictures = Inference(PICTURE_WORKERS, PICTURE_QUEUE, settings.timeout, "picture")
+        self.decoder = Decoder(settings.workers, settings.decode_timeout)
         self.thumbnails = ByteCache[bytes](PICTURE_BYTES, len)
         self.metrics = Metrics()
         self.stopping = False
@@ -76,6 +85,7 @@ class Service:
         self.stopping = True
         self.inference.close()
         self.pictures.close()
+        self.decoder.close()
         self.index.close()
 
     def _marks(self) -> float:
@@ -86,10 +96,12 @@ class Service:
             return 0
 
 
-def make_service(root: Path, settings: Settings, keys: Path | None = None) -> Service:
-    """The service of an index folder; the index is not open yet."""
+def make_service(
+    root: Path, settings: Settings, keys: Path | None = None, hosts: Collection[str] = ()
+) -> Service:
+    """The service of an index folder, see `Service`; the index is not open yet."""
     index = LivingIndex(IndexFolder(root).manifest, lambda: _open_warm(root, settings))
-    return Service(settings.serve, index, None if keys is None else KeyRing(keys))
+    return Service(settings.serve, index, None if keys is None else KeyRing(keys), hosts)
 
 
 def _open_warm(root: Path, settings: Settings) -> Engine:

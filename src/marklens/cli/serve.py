@@ -1,6 +1,8 @@
 """`marklens serve`: searches over HTTP."""
 
+from contextlib import suppress
 from pathlib import Path
+from socket import socket
 from typing import Annotated
 
 import typer
@@ -10,6 +12,8 @@ from marklens.core.errors import MissingExtraError, UsageError
 
 GRACE_SECONDS = 30
 """For requests under way when the service is told to stop."""
+LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
+"""Without keys any page could have its own name point here, and its reader's browser ask and tell."""
 
 
 def serve(
@@ -47,17 +51,32 @@ def serve(
             raise
         raise MissingExtraError("the service", "serve") from error
     settings = load_settings()
-    service = make_service(index, settings, keys)
+    here = () if keys or open_to_all else LOCAL_HOSTS
+    hosts = [name.lower() for name in settings.serve.hosts] or here
+    service = make_service(index, settings, keys, hosts)
     service.index.refresh()
-    typer.echo(f"http://{f'[{host}]' if ':' in host else host}:{port} (Ctrl-C stops)", err=True)
+    service.decoder.start()
     proxies = settings.serve.proxies
     app = create_app(service)
     add_page(app)
-    uvicorn.run(
+    config = uvicorn.Config(
         app, host=host, port=port, access_log=False, log_level="warning", server_header=False,
         proxy_headers=bool(proxies), forwarded_allow_ips=list(proxies),
         timeout_graceful_shutdown=GRACE_SECONDS,
     )  # fmt: skip
+
+    class Announced(uvicorn.Server):
+        async def startup(self, sockets: list[socket] | None = None) -> None:
+            await super().startup(sockets)
+            if self.started:  # only now is the port known, where a free one was to be taken
+                _announce(host, self.servers[0].sockets[0].getsockname()[1])
+
+    with suppress(KeyboardInterrupt):
+        Announced(config).run()
+
+
+def _announce(host: str, port: int) -> None:
+    typer.echo(f"http://{f'[{host}]' if ':' in host else host}:{port} (Ctrl-C stops)", err=True)
 
 
 def _is_local(host: str) -> bool:

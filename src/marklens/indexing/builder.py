@@ -29,7 +29,7 @@ from marklens.indexing.folder import (
     require_same,
 )
 from marklens.retrieval.catalog import Catalog
-from marklens.retrieval.vector_store import check_store
+from marklens.retrieval.vector_store import check_store, prune_store
 
 BYTES_A_MARK = 16_000
 """Disk a mark takes, generously: chunks 7 kB, vectors and graph 4 kB, patches 4 kB, catalog under 1 kB."""
@@ -136,6 +136,7 @@ def build_index(describer: Describer, dataset: Dataset, recipe: Recipe, options:
             made=stamp(),
         )
         manifest.save(folder)
+        prune_store(folder.vectors, server=folder.server)
         logger.info("index finished: {}", dict(manifest.counts))
         return BuildReport(manifest, done.marks, perf_counter() - started, changed=True)
 

@@ -34,7 +34,7 @@ from marklens.indexing.folder import (
 )
 from marklens.retrieval.catalog import Catalog
 from marklens.retrieval.patch_store import append_patches
-from marklens.retrieval.vector_store import check_store, open_store
+from marklens.retrieval.vector_store import check_store, open_store, prune_store
 from marklens.text.index_builder import TextIndexBuilder, merge_indexes
 from marklens.text.text_index import TextIndex
 
@@ -148,6 +148,7 @@ def compact(folder: IndexFolder, threads: int, progress: Progress) -> Manifest:
             made=stamp(),
         )
         manifest.save(folder)
+        prune_store(folder.vectors, server=folder.server)
         return manifest
 
 

@@ -18,6 +18,9 @@ from marklens.retrieval.vector_store import open_store
 SAME_VECTOR = 0.999
 """Cosine that a mark described again must reach; half precision and another processor stay above it."""
 
+BLOCK = 16_384
+"""Vectors fetched at a time."""
+
 
 @dataclass(frozen=True, slots=True)
 class Check:
@@ -100,9 +103,11 @@ def _all_stored(catalog: Catalog, store: VectorStore) -> bool:
     kinds = catalog.view_kinds(sorted(catalog.files()))
     ids = [number << VIEW_BITS | kind for number, views in kinds.items() for kind in views]
     try:
-        return len(store.vectors(np.array(ids, np.int64))) == len(ids)
+        for start in range(0, len(ids), BLOCK):
+            store.vectors(np.array(ids[start : start + BLOCK], np.int64))
     except KeyError:
         return False
+    return True
 
 
 def _described_again(

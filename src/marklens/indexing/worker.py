@@ -30,11 +30,12 @@ class WorkerLost(Exception):
     Args:
         what: how it ended, for a person.
         hung: whether it was this side that lost patience.
+        killed: whether it got SIGKILL from elsewhere, as when memory runs out; it need not be to blame.
     """
 
-    def __init__(self, what: str, hung: bool = False) -> None:
+    def __init__(self, what: str, hung: bool = False, killed: bool = False) -> None:
         super().__init__(what)
-        self.hung = hung
+        self.hung, self.killed = hung, killed
 
 
 class Worker:
@@ -68,7 +69,7 @@ class Worker:
             if connection.poll(self._timeout):
                 return connection.recv()
         except (EOFError, OSError):
-            raise WorkerLost(f"died{self._end()}") from None
+            raise self._died() from None
         self._end()
         raise WorkerLost(f"hung for more than {self._timeout:g} seconds", hung=True)
 
@@ -113,7 +114,7 @@ class Worker:
                 ours.recv() if ours.poll(START_SECONDS) else f"nothing heard for {START_SECONDS:g} seconds"
             )
         except (EOFError, OSError):
-            raise WorkerLost(f"died{self._end()}") from None
+            raise self._died() from None
         if failure is None:
             return ours
         self._end()
@@ -121,20 +122,27 @@ class Worker:
             failure if isinstance(failure, MarklensError) else ModelError(f"a worker cannot start: {failure}")
         )
 
-    def _end(self) -> str:
-        """Kill what there is of the process; returns its exit status in words."""
+    def _died(self) -> WorkerLost:
+        """What became of a process that was found dead."""
+        status = self._end()
+        if status is None:
+            return WorkerLost("died")
+        if status >= 0:
+            return WorkerLost(f"died with exit status {status}")
+        return WorkerLost(f"died of signal {signal.Signals(-status).name}", killed=-status == signal.SIGKILL)
+
+    def _end(self) -> int | None:
+        """Kill what there is of the process; returns the exit status that it had before that, if any."""
         with self._lock:
             if self._process is None or self._connection is None:
-                return ""
+                return None
             self._process.join(0.1)  # one that is dying by itself shall say why
             status = self._process.exitcode
             self._process.kill()
             self._process.join(END_SECONDS)
             self._connection.close()
             self._process = self._connection = None
-        if status is None:
-            return ""
-        return f" of signal {signal.Signals(-status).name}" if status < 0 else f" with exit status {status}"
+        return status
 
 
 @contextmanager

@@ -212,7 +212,7 @@ class PgVectorStore:
     def save(self, path: Path) -> None:
         """Make the graph, let everybody see the table, and write the file that names it, atomically.
 
-        Tables that the index had before are dropped after that.
+        Tables that the index had before stay until `prune`: whoever has the index open searches there.
         """
         self.table = replace(self.table, owner=owner_of(path) or self.table.owner)
         if self._writer is not None:
@@ -223,10 +223,6 @@ class PgVectorStore:
                 register(self._writer, self.table)
                 self._writer.commit()
         write_pointer(path, self.table)
-        if self._writer is not None:
-            with self._server.reporting():
-                drop_tables(self._writer, self.table.owner, self.table.name)
-                self._writer.commit()
 
     def _graph_pays(self, k: int, share: float) -> bool:
         """Whether the graph, searched widely enough, looks at less than a scan, and finds what is there."""
@@ -285,6 +281,13 @@ class PgVectorStore:
             return self._server.read(work)
         with self._server.reporting(), self._writer.transaction(force_rollback=True):
             return work(self._writer)
+
+
+def prune(path: Path, server: Server) -> None:
+    """Drop the tables that the index of a file had before the one that it names."""
+    table = read_pointer(path)
+    with server.reporting(), server.connect() as connection:
+        drop_tables(connection, table.owner, table.name)
 
 
 def discard(path: Path, server: Server) -> None:

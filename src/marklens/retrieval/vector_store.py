@@ -131,6 +131,17 @@ def check_store(kind: str, *, server: Server | None = None) -> None:
     create_store(kind, 1, server=server)
 
 
+def prune_store(path: Path, *, server: Server | None = None) -> None:
+    """Delete what a saved store left of those before it; call it when nobody opens those any more."""
+    if path.suffix == ".pgvector":
+        from marklens.retrieval.pgvector_store import prune
+
+        try:
+            prune(path, _given(server))
+        except (DatabaseError, ArtifactError) as error:  # the index is whole without it
+            logger.warning("tables of before stay in PostgreSQL until the next compact: {}", error)
+
+
 def discard_store(path: Path, *, server: Server | None = None) -> None:
     """Delete a saved store, where one is: an index that moved to another kind does not need it."""
     if path.suffix == ".pgvector" and path.is_file():

@@ -54,6 +54,10 @@ function showPreview(address) {
   $("name").textContent = state.name;
 }
 $("preview").addEventListener("error", () => { $("stage").hidden = true; });
+$("preview").addEventListener("load", () => { // an SVG may have no size of its own, a small picture is shown larger
+  const width = $("preview").naturalWidth || 160, height = $("preview").naturalHeight || 160;
+  $("preview").width = Math.round(width * Math.min(260 / height, Math.max(1, 160 / width)));
+});
 function clearPicture() {
   state.file = state.mark = null; setCrop(null);
   $("stage").hidden = true; $("hint").hidden = false; $("clear").hidden = true;
@@ -123,6 +127,8 @@ async function loadFacets() {
 function showAttribute(name, values) {
   let select = [...document.querySelectorAll("#attributes select")].find((each) => each.name === name);
   if (!select) {
+    const counts = Object.values(values);
+    if (counts.reduce((sum, count) => sum + count, 0) < 2 * counts.length) return; // nearly every mark has its own
     select = element("select", { name, onchange: filtered });
     $("attributes").append(element("label", { className: "field" }, name.replaceAll("_", " "), select));
   }
@@ -236,7 +242,7 @@ function bars(scores) {
   for (const [name, score] of Object.entries(scores)) {
     if (score === null) continue;
     const bar = element("i"); bar.style.width = `${100 * score}%`;
-    list.append(element("dt", {}, name), element("dd", {}, element("span", { className: "bar", "aria-hidden": "true" }, bar), score.toFixed(2)));
+    list.append(element("dt", {}, CHANNELS[name]), element("dd", {}, element("span", { className: "bar", "aria-hidden": "true" }, bar), score.toFixed(2)));
   }
   return list;
 }

@@ -11,6 +11,7 @@ ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 COMMANDS = {
     "demo", "search", "search-text", "evaluate", "train", "export", "dataset", "index", "serve", "keys",
+    "watch",
 }  # fmt: skip
 
 

@@ -10,11 +10,12 @@ if TYPE_CHECKING:
 
 def page_reasons(engine: "Engine", result: "SearchResult") -> "dict[int, ReasonOnPage]":
     """What the page shows of each hit's reasons, by rank; nothing for a hit whose picture is gone."""
-    shown = {hit.rank: _page_reason(engine, result, hit) for hit in result.hits}
+    shown = {hit.rank: page_reason(engine, result, hit) for hit in result.hits}
     return {rank: reason for rank, reason in shown.items() if reason is not None}
 
 
-def _page_reason(engine: "Engine", result: "SearchResult", hit: "Hit") -> "ReasonOnPage | None":
+def page_reason(engine: "Engine", result: "SearchResult", hit: "Hit") -> "ReasonOnPage | None":
+    """What a page shows of the reason for a hit; None where nothing was compared or its picture is gone."""
     from marklens.core.errors import PictureError
     from marklens.engine import LEAST_TEXT
     from marklens.pages.reasons import ReasonOnPage

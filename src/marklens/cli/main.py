@@ -8,7 +8,19 @@ from typing import Annotated
 import typer
 
 from marklens import __version__
-from marklens.cli import dataset, demo, evaluate, export, index, keys, search, search_text, serve, train
+from marklens.cli import (
+    dataset,
+    demo,
+    evaluate,
+    export,
+    index,
+    keys,
+    search,
+    search_text,
+    serve,
+    train,
+    watch,
+)
 from marklens.cli.logs import configure_logs
 from marklens.core.errors import MarklensError
 
@@ -30,6 +42,7 @@ app.add_typer(index.app, name="index")
 app.command("search")(search.search)
 app.command("search-text")(search_text.search_text)
 app.command("evaluate")(evaluate.evaluate)
+app.command("watch")(watch.watch)
 app.command("train")(train.train)
 app.command("export")(export.export)
 app.command("demo")(demo.demo)

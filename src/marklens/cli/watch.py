@@ -217,10 +217,19 @@ def _tell(looked: "Looked", reports: Reports, as_json: bool) -> None:
             }
         )
         return
-    parts = [f"{looked.checked:,} filings looked at", f"{looked.known:,} known"]
+    parts = [f"{_counted(looked.checked, 'filing')} looked at", f"{looked.known:,} known"]
     parts += [f"{looked.before:,} filed before"] if looked.before else []
-    parts += [f"{len(looked.faults):,} faults"] if looked.faults else []
+    parts += [_counted(len(looked.faults), "fault")] if looked.faults else []
     typer.echo(", ".join(parts) + ".")
-    typer.echo(f"{len(conflicts):,} new conflicts." if conflicts else "Nothing new.")
+    typer.echo(f"{_counted(len(conflicts), 'new conflict')}." if conflicts else "Nothing new.")
     for report, _ in reports:
-        typer.echo(f"The report is {report.path}.")
+        typer.echo(f"The report is {_shortened(report.path)}.")
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def _shortened(path: Path) -> Path:
+    """A path from the working folder, where it lies below it."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

@@ -14,6 +14,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 COMMANDS = {
     "demo", "search", "search-text", "evaluate", "train", "export", "dataset", "index", "serve", "keys",
     "vienna", "repeat",
+    "watch",
 }  # fmt: skip
 
 

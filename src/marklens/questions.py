@@ -1,6 +1,7 @@
 """What people ask for, as text: filters, crops, names."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from marklens.core.errors import UsageError
 from marklens.core.types import Crop, Filter
@@ -10,7 +11,11 @@ DASHES = "--"
 
 
 def make_filter(
-    vienna: Sequence[str], years: str | None, where: Sequence[str], before: str = DASHES
+    vienna: Sequence[str],
+    years: str | None,
+    where: Sequence[str],
+    before: str = DASHES,
+    ids: frozenset[str] | None = None,
 ) -> Filter:
     """Turn the filter options into a filter.
 
@@ -19,6 +24,7 @@ def make_filter(
         years: ``A-B`` or one.
         where: ``name=value``.
         before: what stands before an option's name in a message; so for the others here.
+        ids: of the only marks wanted, or None.
 
     Raises:
         UsageError: years are not ``A-B`` or an attribute is not ``name=value``.
@@ -26,7 +32,7 @@ def make_filter(
     attributes = dict(_pair(condition, before) for condition in where)
     if len(attributes) < len(where):
         raise UsageError(f"{before}where names an attribute twice: a mark has one value of each")
-    return Filter(tuple(vienna), _years(years, before) if years else None, attributes)
+    return Filter(tuple(vienna), _years(years, before) if years else None, attributes, ids)
 
 
 def _years(text: str, before: str) -> tuple[int, int]:
@@ -45,6 +51,22 @@ def _pair(condition: str, before: str) -> tuple[str, str]:
     if not separator or not name:
         raise UsageError(f"{before}where takes name=value, as in office=EM, not '{condition}'")
     return name, value
+
+
+def read_ids(path: Path, before: str = DASHES) -> frozenset[str]:
+    """Read ids of marks, one a line; empty lines are passed over.
+
+    Raises:
+        UsageError: it cannot be read, or holds no id.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig", errors="surrogateescape").splitlines()
+    except OSError as error:
+        raise UsageError(f"{before}portfolio {path}: {error.strerror or error}") from None
+    ids = frozenset(line.strip() for line in lines if line.strip())
+    if not ids:
+        raise UsageError(f"{before}portfolio {path} holds no id: write one a line")
+    return ids
 
 
 def require_words(text: str) -> None:

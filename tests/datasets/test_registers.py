@@ -90,7 +90,8 @@ def test_st66(tmp_path: Path, images: Path) -> None:
     assert (mark.id, mark.file, mark.path) == ("018000001", "018000001.jpg", images / "018000001.jpg")
     assert (mark.text, mark.vienna_codes, mark.year) == ("ACME Tools", ("26.04.02", "27.05.01"), 2019)
     assert mark.attributes == {
-        "office": "EM", "status": "Registered", "nice_classes": "9,42", "owner": "ACME GmbH",
+        "filing_date": "2019-01-02", "office": "EM", "status": "Registered", "nice_classes": "9,42",
+        "owner": "ACME GmbH",
     }  # fmt: skip
     assert faults["018000002"] == "no-picture"
     assert faults["r.xml"] == "no-number"
@@ -103,7 +104,7 @@ def test_st96(tmp_path: Path, images: Path) -> None:
     (mark,), faults = read(tmp_path / "r.xml", images)
     assert (mark.id, mark.file, mark.text, mark.year) == ("UK0001", "sub/UK0001.png", "Globe", 2021)
     assert mark.vienna_codes == ("01.05.02",)
-    assert mark.attributes == {"office": "GB", "owner": "Globe Ltd"}
+    assert mark.attributes == {"filing_date": "2021-05-06", "office": "GB", "owner": "Globe Ltd"}
     assert faults == {}
 
 
@@ -150,7 +151,7 @@ def test_only_the_mark_itself_speaks_for_it(tmp_path: Path) -> None:
     (mark,), faults = read(tmp_path / "r.xml", tmp_path)
     assert (mark.id, mark.file, mark.year) == ("CA500000000123400", "mark.png", 2001)
     assert mark.vienna_codes == ("26.04",)
-    assert mark.attributes == {"nice_classes": "7", "owner": "Ada Byron"}
+    assert mark.attributes == {"filing_date": "2001-02-03", "nice_classes": "7", "owner": "Ada Byron"}
     assert faults == {}
 
 

@@ -104,6 +104,9 @@ def test_find_by_id_then_by_file_whatever_its_case(tmp_path: Path) -> None:
         (Filter(attributes={"office": "EM", "status": "expired"}), [1]),
         (Filter(attributes={"office": "' OR 1=1 --"}), []),
         (Filter(("26",), (1990, 2004), {"office": "EM"}), [0]),
+        (Filter(ids=frozenset({"acme", "Cat", "nobody"})), [0, 2]),
+        (Filter(("27",), ids=frozenset({"acme", "Cat"})), [0]),
+        (Filter(ids=frozenset()), []),
     ],
 )
 def test_filters(catalog: Catalog, filter: Filter, expected: list[int]) -> None:

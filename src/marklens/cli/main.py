@@ -21,6 +21,7 @@ from marklens.cli import (
     serve,
     train,
     vienna,
+    watch,
 )
 from marklens.cli.logs import configure_logs
 from marklens.core.errors import MarklensError
@@ -44,6 +45,7 @@ app.command("search")(search.search)
 app.command("search-text")(search_text.search_text)
 app.command("repeat")(repeat.repeat)
 app.command("evaluate")(evaluate.evaluate)
+app.command("watch")(watch.watch)
 app.command("train")(train.train)
 app.command("export")(export.export)
 app.command("demo")(demo.demo)

@@ -250,14 +250,16 @@ class Filter:
         vienna: codes or their beginnings at a dot (``"26"``, ``"26.04"``, ``"26.04.01"``); any suffices.
         years: first and last year, both included.
         attributes: name to value; all must be equal.
+        ids: of the only marks wanted; None wants marks of any id.
     """
 
     vienna: tuple[str, ...] = ()
     years: tuple[int, int] | None = None
     attributes: Mapping[str, str] = field(default_factory=dict)
+    ids: frozenset[str] | None = None
 
     def __bool__(self) -> bool:
-        return bool(self.vienna or self.years or self.attributes)
+        return bool(self.vienna or self.years or self.attributes or self.ids is not None)
 
 
 @dataclass(frozen=True, slots=True)

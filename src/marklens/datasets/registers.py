@@ -107,10 +107,12 @@ class RegisterDataset:
             kind = "missing-file" if named else "no-picture"
             on_fault(Fault(number, kind, f"{named!r} does not exist" if named else "it names no picture"))
             return None
+        filed = first_text(record, DATE) or ""
         entry = {
             "text": first_text(record, TEXT),
             "vienna_codes": _vienna(record),
-            "year": (first_text(record, DATE) or "")[:4] or None,
+            "year": filed[:4] or None,
+            "filing_date": filed[:10],  # without the time and the zone
             "office": first_text(record, OFFICE),
             "status": first_text(record, STATUS),
             "nice_classes": sorted({text.lstrip("0") for text in texts(record, "ClassNumber")}, key=_natural),

@@ -1,5 +1,6 @@
 """A filter as SQL conditions, each a query for mark numbers, and the facets of what satisfies it."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import groupby
@@ -40,7 +41,7 @@ class Facets:
     attributes: Mapping[str, Mapping[str, int]]
 
 
-FilterKey = tuple[tuple[str, ...], tuple[int, int] | None, tuple[tuple[str, str], ...]]
+FilterKey = tuple[tuple[str, ...], tuple[int, int] | None, tuple[tuple[str, str], ...], frozenset[str] | None]
 
 CAPACITY = "SELECT COALESCE(MAX(number) + 1, 0) FROM marks"
 """The largest number that was ever used, plus one."""
@@ -64,6 +65,9 @@ def conditions(filter: Filter) -> list[Condition]:
     for name, value in filter.attributes.items():
         sql = "SELECT number FROM attributes WHERE name = CAST(? AS TEXT) AND value = CAST(? AS TEXT)"
         found.append(Condition(sql, (bindable(name), bindable(value))))
+    if filter.ids is not None:
+        sql = "SELECT number FROM marks WHERE id IN (SELECT value FROM json_each(?))"
+        found.append(Condition(sql, (json.dumps(sorted(filter.ids)),)))
     return found
 
 
@@ -111,13 +115,13 @@ def _vienna(prefixes: tuple[str, ...]) -> Condition:
 
 def filter_key(filter: Filter) -> FilterKey:
     """A filter as a key of a cache."""
-    return filter.vienna, filter.years, tuple(sorted(filter.attributes.items()))
+    return filter.vienna, filter.years, tuple(sorted(filter.attributes.items())), filter.ids
 
 
 def keyed_filter(key: FilterKey) -> Filter:
     """Undo `filter_key`."""
-    vienna, years, attributes = key
-    return Filter(vienna, years, dict(attributes))
+    vienna, years, attributes, ids = key
+    return Filter(vienna, years, dict(attributes), ids)
 
 
 def marked(db: Connection, condition: Condition) -> Bools:

@@ -1,0 +1,235 @@
+"""`marklens watch`: which new filings come near to our marks?"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from marklens.cli.options import (
+    IndexOption,
+    JsonOption,
+    ViennaOption,
+    WhereOption,
+    YearsOption,
+    print_json,
+)
+from marklens.cli.progress import shown_progress
+from marklens.core.errors import Interrupted, UsageError
+
+if TYPE_CHECKING:
+    from marklens.core.types import Filter
+    from marklens.engine import Engine
+    from marklens.settings import Settings
+    from marklens.watching.conflicts import Conflict, Question
+    from marklens.watching.state import Report
+    from marklens.watching.watcher import Looked
+
+FOUND = 3
+"""Exit status of --fail-on-new where there is something new."""
+STATE = "watch.sqlite"
+Reports = list[tuple["Report", list["Conflict"]]]
+
+
+def watch(
+    filings: Annotated[
+        Path,
+        typer.Argument(
+            metavar="new_marks",
+            help="The new filings: an L3D folder, a folder of pictures, or a CSV/JSONL manifest.",
+            show_default=False,
+        ),
+    ],
+    index: IndexOption,
+    out: Annotated[
+        Path,
+        typer.Option(
+            dir_okay=False, help="The page of the report; a CSV goes beside it.", show_default=False
+        ),
+    ],
+    threshold: Annotated[
+        float, typer.Option(min=0, max=1, help="Least score of a conflict, on the scale of 'search'.")
+    ] = 0.6,
+    name_threshold: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Also marks whose names are so alike, whatever they look like.",
+            show_default=False,
+        ),
+    ] = None,
+    top: Annotated[int, typer.Option("--top", min=1, help="How many conflicts of one filing.")] = 10,
+    state: Annotated[
+        Path | None,
+        typer.Option(
+            dir_okay=False, help="What was looked at and told.", show_default=f"{STATE} beside the report"
+        ),
+    ] = None,
+    portfolio: Annotated[
+        Path | None,
+        typer.Option(help="Only these marks of the index: a file of ids, one a line.", show_default=False),
+    ] = None,
+    vienna: ViennaOption = None,
+    years: YearsOption = None,
+    where: WhereOption = None,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            help="Only filings of this day or later: 2026-08-01, 2026-08 or 2026.", show_default=False
+        ),
+    ] = None,
+    read: Annotated[
+        bool, typer.Option("--read", help="Read names off the pictures of filings without a text.")
+    ] = False,
+    recheck: Annotated[
+        bool,
+        typer.Option(
+            "--recheck",
+            help="Look again at filings that were looked at with another index or other settings.",
+        ),
+    ] = False,
+    fail_on_new: Annotated[
+        bool, typer.Option("--fail-on-new", help=f"Exit status {FOUND} where there are new conflicts.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Look through new filings for marks that come near to those of a portfolio, and report what is new.
+
+    Each filing is searched for among the marks of the index. What was looked at and reported is remembered,
+    so the next call reports only what is new; a call that was stopped or killed goes on where it was, and
+    reports nothing twice. A report never takes the place of another: where --out is taken, its name gets a
+    number.
+
+    --portfolio, --vienna, --years and --where choose marks of the index, --since chooses filings.
+
+    Exit status: 0 done, whether or not there are conflicts (3 with --fail-on-new if there are new ones),
+    1 the work failed or was stopped, 2 the call was wrong.
+
+    Example: marklens watch new-filings --index my-marks --out reports/today.html --threshold 0.6
+    """
+    from functools import partial
+
+    from marklens.assembly import open_engine
+    from marklens.core.resources import graceful_stop
+    from marklens.datasets.opening import open_dataset
+    from marklens.opened.reasons import page_reason
+    from marklens.questions import make_filter, read_ids
+    from marklens.settings import load_settings
+    from marklens.watching.conflicts import Question
+    from marklens.watching.filings import read_day
+    from marklens.watching.reporting import write_unwritten, write_waiting
+    from marklens.watching.state_file import open_state
+    from marklens.watching.watcher import Watcher
+
+    wanted = make_filter(vienna or (), years, where or (), ids=read_ids(portfolio) if portfolio else None)
+    question = Question(threshold, name_threshold, top, wanted, read)
+    day = read_day(since) if since else None
+    if out.suffix.lower() not in {".html", ".htm"}:
+        raise UsageError(
+            f"--out names the page of the report: give a name that ends in .html, not {out.name}"
+        )
+    dataset, settings, out = open_dataset(filings), load_settings(), out.absolute()
+    recipe = _recipe(index, settings, question)
+    engine = open_engine(index, settings)
+    facts = {"marks watched": f"{_watched(engine, wanted):,}", "threshold": f"{threshold:g}"}
+    with open_state(state or out.with_name(STATE)) as remembered:
+        reports = list(write_unwritten(remembered))
+        watcher = Watcher(
+            engine,
+            remembered,
+            question,
+            remembered.recipe(recipe),
+            partial(page_reason, engine),
+            day,
+            recheck,
+        )
+        with shown_progress() as progress, graceful_stop() as stop:
+            looked = watcher.run(dataset, progress, stop)
+        if looked.stopped:
+            raise Interrupted(
+                f"stopped after {looked.checked} filings: they are remembered, the same call goes on"
+            )
+        facts["filings looked at"] = f"{looked.checked:,}"
+        reports += write_waiting(remembered, out, facts)
+    _tell(looked, reports, as_json)
+    if fail_on_new and any(conflicts for _, conflicts in reports):
+        raise typer.Exit(FOUND)
+
+
+def _recipe(index: Path, settings: "Settings", question: "Question") -> dict[str, Any]:
+    """Everything that decides what is found, by the names that people are told when it differs."""
+    from marklens.indexing.folder import IndexFolder, load_complete
+
+    manifest, wanted = load_complete(IndexFolder(index)), question.wanted
+    return {
+        "index": [manifest.source, manifest.added, manifest.counts["marks"], sorted(manifest.removed)],
+        "network": manifest.recipe.model["hash"],
+        "views": dict(manifest.recipe.preprocessing),
+        "reduction": [dict(manifest.recipe.pca), dict(manifest.recipe.patches)],
+        "scoring": settings.scoring.model_dump(),
+        "search": settings.search.model_dump(exclude={"cache_mb"}),
+        "threshold": question.threshold,
+        "name threshold": question.name_threshold,
+        "top": question.top,
+        "filter": [list(wanted.vienna), wanted.years, dict(wanted.attributes)],
+        "portfolio": None if wanted.ids is None else sorted(wanted.ids),
+        "read": question.read,
+    }
+
+
+def _watched(engine: "Engine", wanted: "Filter") -> int:
+    """How many marks of the index are watched.
+
+    Raises:
+        UsageError: none is.
+    """
+    allowed = engine.catalog.allowed(wanted)
+    count = engine.catalog.counts().marks if allowed is None else int(allowed.sum())
+    if not count:
+        raise UsageError("no mark of the index is in that portfolio: widen the filter, or check the ids")
+    if wanted.ids is not None and count < len(wanted.ids):
+        from loguru import logger
+
+        logger.warning("{} of the {} ids of --portfolio are watched", count, len(wanted.ids))
+    return count
+
+
+def _tell(looked: "Looked", reports: Reports, as_json: bool) -> None:
+    from dataclasses import asdict
+
+    from loguru import logger
+
+    if looked.outdated:
+        logger.warning(
+            "{} filings were looked at before with another {}: --recheck looks at them again",
+            looked.outdated, ", ".join(looked.differs),
+        )  # fmt: skip
+    conflicts = [conflict.document() for _, found in reports for conflict in found]
+    if as_json:
+        counts = {"checked": looked.checked, "known": looked.known, "before_since": looked.before}
+        print_json(
+            {
+                **counts,
+                "outdated": {"filings": looked.outdated, "differs": list(looked.differs)},
+                "faults": [asdict(fault) for fault in looked.faults],
+                "conflicts": conflicts,
+                "reports": [str(report.path) for report, _ in reports],
+            }
+        )
+        return
+    parts = [f"{_counted(looked.checked, 'filing')} looked at", f"{looked.known:,} known"]
+    parts += [f"{looked.before:,} filed before"] if looked.before else []
+    parts += [_counted(len(looked.faults), "fault")] if looked.faults else []
+    typer.echo(", ".join(parts) + ".")
+    typer.echo(f"{_counted(len(conflicts), 'new conflict')}." if conflicts else "Nothing new.")
+    for report, _ in reports:
+        typer.echo(f"The report is {_shortened(report.path)}.")
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def _shortened(path: Path) -> Path:
+    """A path from the working folder, where it lies below it."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

@@ -1,0 +1,119 @@
+"""What a watch looks for, and what it finds."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from marklens.core.types import Filter, Hit, Mark
+from marklens.risk import Risk, first_of, judge
+
+LINK_NAMES = ("link", "url", "href")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked of every new filing.
+
+    Attributes:
+        threshold: least score of a conflict, 0..1, on the scale of the search.
+        name_threshold: least likeness of the words, 0..1, from which a mark is a conflict whatever its
+            picture; None looks at the score alone.
+        top: conflicts of one filing at most, the best ones.
+        wanted: what the marks of the portfolio must satisfy.
+        read: whether words are read off the pictures of filings whose dataset gives none.
+    """
+
+    threshold: float
+    name_threshold: float | None = None
+    top: int = 10
+    wanted: Filter = field(default_factory=Filter)
+    read: bool = False
+
+    def is_conflict(self, hit: Hit) -> bool:
+        """Whether a mark is near enough, by its score or by its words."""
+        words = hit.scores.text
+        sounds = self.name_threshold is not None and words is not None and words >= self.name_threshold
+        return hit.score >= self.threshold or sounds
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """A new filing and a mark of the portfolio that are too alike.
+
+    Attributes:
+        filing: as a document, see `mark_document`.
+        mark: as a document.
+        score: 0..1, of the likeness alone.
+        scores: that of every channel; None where it does not apply.
+        views: the view of the filing and that of the mark that matched best.
+        risk: what the register says beside that.
+        shown: pictures and reasons for the page, until it is written.
+    """
+
+    filing: Mapping[str, Any]
+    mark: Mapping[str, Any]
+    score: float
+    scores: Mapping[str, float | None]
+    views: tuple[str, ...]
+    risk: Risk
+    shown: Mapping[str, Any] = field(default_factory=dict)
+
+    def document(self) -> dict[str, Any]:
+        """For programs, and for the state: everything but what is shown."""
+        return {
+            "filing": dict(self.filing),
+            "mark": dict(self.mark),
+            "score": self.score,
+            "scores": dict(self.scores),
+            "views": list(self.views),
+            "risk": {"level": self.risk.level, "reasons": list(self.risk.reasons)},
+        }
+
+    @staticmethod
+    def remembered(document: Mapping[str, Any], shown: Mapping[str, Any]) -> "Conflict":
+        """Undo `document`."""
+        risk = Risk(document["risk"]["level"], tuple(document["risk"]["reasons"]))
+        views = tuple(document["views"])
+        return Conflict(
+            document["filing"], document["mark"], document["score"], document["scores"], views, risk, shown
+        )
+
+
+def make_conflict(filing: Mark, words: str | None, hit: Hit, shown: Mapping[str, Any]) -> Conflict:
+    """The conflict of a filing and a hit.
+
+    Args:
+        filing: that was searched for.
+        words: that counted for it: given or read.
+        hit: what was found.
+        shown: see `Conflict`.
+    """
+    scores = {name.rstrip("_"): value for name, value in asdict(hit.scores).items()}
+    return Conflict(
+        mark_document(filing, words),
+        mark_document(hit.mark, hit.words),
+        hit.score,
+        scores,
+        tuple(view.label for view in hit.views),
+        judge(filing.attributes, hit.mark.attributes),
+        shown,
+    )
+
+
+def mark_document(mark: Mark, words: str | None) -> dict[str, Any]:
+    """A mark for programs; `words` are those it is known by, given or read."""
+    return {
+        "id": mark.id,
+        "file": mark.file,
+        "text": mark.text,
+        "words": words,
+        "vienna_codes": list(mark.vienna_codes),
+        "year": mark.year,
+        "attributes": dict(mark.attributes),
+    }
+
+
+def link_of(attributes: Mapping[str, str]) -> str | None:
+    """The web address of a mark, where it has one; nothing else becomes a link."""
+    address = first_of(attributes, LINK_NAMES)
+    return address if address and address.startswith(("https://", "http://")) else None

@@ -1,0 +1,103 @@
+"""What identifies a new filing, and when it was filed."""
+
+import calendar
+import os
+import re
+from dataclasses import dataclass
+from datetime import date
+from hashlib import sha256
+from pathlib import PurePosixPath
+
+from marklens.core.artifacts import sha256 as file_digest
+from marklens.core.errors import PictureError, UsageError
+from marklens.core.types import Mark
+from marklens.risk import first_of
+
+DATE_NAMES = ("filing_date", "application_date", "date_filed", "filed", "date")
+"""Attributes that say when a mark was filed, the first that is there."""
+_DATE = re.compile(r"(\d{4})(?:-?(\d{2})(?:-?(\d{2}))?)?(?![\d-])")
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What a filing is known by.
+
+    Attributes:
+        id: of the mark.
+        file: its file where the id follows from that name, else None: a folder's marks may get other ids when
+            another file of the same name comes.
+        digest: SHA-256 of its picture and its words, in hexadecimal: another picture is another filing.
+    """
+
+    id: str
+    file: str | None
+    digest: str
+
+
+def key_of(filing: Mark) -> Key:
+    """What a filing is known by.
+
+    Raises:
+        PictureError: its picture cannot be read at all.
+    """
+    try:
+        picture = file_digest(filing.path)
+    except OSError as error:
+        raise PictureError("unreadable", error.strerror or str(error)) from error
+    said = (filing.text or "").encode("utf-8", "surrogateescape")
+    digest = sha256(picture.encode("ascii") + b"\0" + said).hexdigest()
+    path = PurePosixPath(filing.file)
+    derived = filing.id in {path.stem, os.path.splitext(filing.file)[0], filing.file}
+    return Key(filing.id, filing.file if derived else None, digest)
+
+
+def filed(filing: Mark) -> str | None:
+    """When a mark was filed: ``YYYY-MM-DD``, or only ``YYYY-MM`` or ``YYYY``; None where nobody knows."""
+    written = first_of(filing.attributes, DATE_NAMES)
+    match = _DATE.match(written.strip()) if written else None
+    if match:
+        try:
+            return _checked(match)
+        except ValueError:  # a typing error: the year is the better witness
+            pass
+    return None if filing.year is None else f"{filing.year:04d}"
+
+
+def is_before(filing: Mark, since: date) -> bool:
+    """Whether a mark was certainly filed before a day; one of unknown date was not."""
+    when = filed(filing)
+    return when is not None and _last_day(when) < since
+
+
+def read_day(text: str) -> date:
+    """The first day that ``YYYY-MM-DD``, ``YYYY-MM`` or ``YYYY`` means.
+
+    Raises:
+        UsageError: it is something else.
+    """
+    match = _DATE.fullmatch(text.strip())
+    try:
+        if match is None:
+            raise ValueError
+        year, month, day = (int(part or 1) for part in match.groups())
+        return date(year, month, day)
+    except ValueError:
+        raise UsageError(f"--since takes a day, as in 2026-08-01, or 2026-08 or 2026, not '{text}'") from None
+
+
+def _checked(match: re.Match[str]) -> str:
+    """The parts of a date, after checking that there is such a day.
+
+    Raises:
+        ValueError: there is none.
+    """
+    parts = [part for part in match.groups() if part]
+    date(*(int(part) for part in (*parts, "01", "01")[:3]))
+    return "-".join(parts)
+
+
+def _last_day(when: str) -> date:
+    """The last day that a whole or partial date can mean."""
+    year, month, day = (*map(int, when.split("-")), 0, 0)[:3]
+    month = month or 12
+    return date(year, month, day or calendar.monthrange(year, month)[1])

@@ -1,0 +1,98 @@
+"""The file of a watch's state: its tables, and the lock that keeps other watches away."""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from marklens.core.artifacts import DISK_FULL
+from marklens.core.errors import ArtifactError, DiskSpaceError, UsageError
+from marklens.retrieval.catalog_database import readable
+from marklens.watching.state import WatchState
+
+APPLICATION = 0x4D6B5761
+VERSION = 1
+BUSY_SECONDS = 30.0
+_TABLES = f"""
+BEGIN;
+CREATE TABLE recipes (number INTEGER PRIMARY KEY, document TEXT NOT NULL UNIQUE);
+CREATE TABLE filings (
+    number INTEGER PRIMARY KEY, digest TEXT NOT NULL, id TEXT NOT NULL, file TEXT,
+    recipe INTEGER NOT NULL REFERENCES recipes (number), checked TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    picture TEXT, UNIQUE (digest, id)
+);
+CREATE TABLE conflicts (
+    filing INTEGER NOT NULL REFERENCES filings (number), mark TEXT NOT NULL, score REAL NOT NULL,
+    document TEXT NOT NULL, shown TEXT, report INTEGER REFERENCES reports (number), UNIQUE (filing, mark)
+);
+CREATE INDEX conflicts_report ON conflicts (report);
+CREATE TABLE faults (
+    item TEXT NOT NULL, kind TEXT NOT NULL, reason TEXT NOT NULL, report INTEGER REFERENCES reports (number),
+    UNIQUE (item, kind, reason)
+);
+CREATE TABLE reports (
+    number INTEGER PRIMARY KEY, path TEXT NOT NULL, facts TEXT NOT NULL, written INTEGER NOT NULL DEFAULT 0
+);
+PRAGMA application_id = {APPLICATION};
+PRAGMA user_version = {VERSION};
+COMMIT;
+"""
+
+
+@contextmanager
+def open_state(path: Path) -> Iterator[WatchState]:
+    """Open a state, or begin a new one, for this process alone.
+
+    Raises:
+        UsageError: another process has it, or the file is something else.
+        ArtifactError: it is damaged, or of another version.
+        DiskSpaceError: there is no room for it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _locked(path):
+        try:
+            with closing(sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)) as db:
+                db.text_factory = readable
+                _prepare(db, path)
+                yield WatchState(db)
+        except sqlite3.Error as error:
+            if any(sign in str(error) for sign in DISK_FULL):
+                raise DiskSpaceError(f"the disk is full: make room for {path} and try again") from error
+            raise ArtifactError(
+                f"{path}, the state of the watch, cannot be used ({error}): give another --state, "
+                "which looks at everything anew"
+            ) from error
+
+
+def _prepare(db: sqlite3.Connection, path: Path) -> None:
+    application, version, tables = (
+        db.execute(sql).fetchone()[0]
+        for sql in ("PRAGMA application_id", "PRAGMA user_version", "SELECT COUNT(*) FROM sqlite_master")
+    )
+    if tables and application != APPLICATION:
+        raise UsageError(f"{path} is no state of a watch: give another file to --state")
+    if tables and version != VERSION:
+        raise ArtifactError(
+            f"{path} is of version {version}, this Marklens has {VERSION}: give another --state"
+        )
+    db.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
+    if not tables:
+        db.executescript(_TABLES)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Keep other watches away; the system frees the lock however this process ends."""
+    import fcntl
+
+    handle = os.open(path.with_name(f".{path.name}.lock"), os.O_CREAT | os.O_RDWR, 0o644)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        raise UsageError(f"another watch is using {path}: wait until it is done") from None
+    try:
+        yield
+    finally:
+        os.close(handle)

@@ -1,0 +1,159 @@
+"""Look at new filings, each once: every one is a query against the marks of the portfolio."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import Any
+
+from loguru import logger
+
+from marklens.core.errors import MarklensError, PictureError
+from marklens.core.images import read_picture
+from marklens.core.ports import Dataset, Progress
+from marklens.core.resources import StopFlag
+from marklens.core.types import Fault, Hit, Mark, Pixels
+from marklens.engine import NAMED, Engine, SearchResult
+from marklens.pages.pictures import data_uri
+from marklens.pages.reasons import ReasonOnPage, overlays
+from marklens.text.extractor import mark_text
+from marklens.watching.conflicts import Conflict, Question, make_conflict
+from marklens.watching.filings import Key, is_before, key_of
+from marklens.watching.state import Known, WatchState
+
+Explain = Callable[[SearchResult, Hit], ReasonOnPage | None]
+"""Why a hit is one, for the page; None where that cannot be shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What a run has done with the filings.
+
+    Attributes:
+        checked: filings that were searched for.
+        known: filings that had been looked at before, and were left alone.
+        before: filings of before the day that was asked for.
+        outdated: of the known ones, those looked at under another recipe.
+        differs: in what those recipes differ from this one.
+        faults: what could not be used in this run.
+        stopped: whether a signal ended it early.
+    """
+
+    checked: int
+    known: int
+    before: int
+    outdated: int
+    differs: Sequence[str]
+    faults: Sequence[Fault]
+    stopped: bool
+
+
+class Watcher:
+    """Looks at filings under one question and remembers what it has seen.
+
+    Args:
+        engine: an open index, which holds the portfolio.
+        state: what is remembered.
+        question: what counts as a conflict.
+        recipe: number of how filings are looked at, see `WatchState.recipe`.
+        explain: why a hit is one.
+        since: filings of before this day are passed over.
+        recheck: whether filings looked at under another recipe are looked at again.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        state: WatchState,
+        question: Question,
+        recipe: int,
+        explain: Explain,
+        since: date | None = None,
+        recheck: bool = False,
+    ) -> None:
+        self._engine, self._state, self._question, self._recipe = engine, state, question, recipe
+        self._explain, self._since, self._recheck = explain, since, recheck
+        self._counts: Counter[str] = Counter()
+        self._outdated: Counter[int] = Counter()
+        self._faults: list[Fault] = []
+
+    def run(self, filings: Dataset, progress: Progress, stop: StopFlag) -> Looked:
+        """Look at every filing that is not known, until all are done or a signal comes."""
+        progress.start("watch", filings.count())
+        for filing in filings.marks(self._note):
+            if stop:
+                break
+            progress.advance(1, skipped=not self._meet(filing))
+        return Looked(
+            self._counts["checked"],
+            self._counts["known"],
+            self._counts["before"],
+            self._outdated.total(),
+            self._state.differences(self._recipe, list(self._outdated)),
+            self._faults,
+            bool(stop),
+        )
+
+    def _meet(self, filing: Mark) -> bool:
+        """Whether a filing had to be searched for."""
+        if self._since is not None and is_before(filing, self._since):
+            self._counts["before"] += 1
+            return False
+        try:
+            key = key_of(filing)
+        except PictureError as error:
+            self._note(Fault(filing.file, error.kind, error.reason))
+            return False
+        known = self._state.known(key)
+        if known is not None and not self._again(known):
+            self._counts["known"] += 1
+            return False
+        self._look(filing, key, known)
+        return True
+
+    def _again(self, known: Known) -> bool:
+        """Whether a known filing shall be looked at again; counts those that could be."""
+        if known.recipe == self._recipe or self._recheck:
+            return known.recipe != self._recipe
+        self._outdated[known.recipe] += 1
+        return False
+
+    def _look(self, filing: Mark, key: Key, known: Known | None) -> None:
+        try:
+            picture = read_picture(filing.path)
+            conflicts = self._conflicts(filing, picture)
+        except PictureError as error:
+            self._note(Fault(filing.file, error.kind, error.reason))
+            self._state.remember(key, known, self._recipe, [], None)
+            return
+        except (MarklensError, OSError, MemoryError):
+            raise  # not the picture's doing
+        except Exception as error:  # one picture never costs the others; it is tried again the next time
+            self._note(Fault(filing.file, "failed", f"{type(error).__name__}: {error}"))
+            return
+        self._counts["checked"] += 1
+        self._state.remember(key, known, self._recipe, conflicts, data_uri(picture) if conflicts else None)
+
+    def _conflicts(self, filing: Mark, picture: Pixels) -> list[Conflict]:
+        question, given = self._question, mark_text(filing.text, [])
+        # marks that are alike in their words alone come after all that are alike in their pictures
+        reach = question.top if question.name_threshold is None else self._engine.depth + NAMED
+        result = self._engine.search(
+            picture, reach, question.wanted, text=None if given is None else given.text, read=question.read
+        )
+        found = [hit for hit in result.hits if question.is_conflict(hit)][: question.top]
+        return [make_conflict(filing, result.text, hit, self._shown(result, hit)) for hit in found]
+
+    def _shown(self, result: SearchResult, hit: Hit) -> dict[str, Any]:
+        reason = self._explain(result, hit)
+        return {
+            "picture": data_uri(hit.mark.path),
+            "overlays": [] if reason is None else [asdict(overlay) for overlay in overlays(reason)],
+            "sounds": [] if reason is None else list(reason.sounds),
+            "language": "" if reason is None else reason.language,
+        }
+
+    def _note(self, fault: Fault) -> None:
+        logger.warning("{}: {}: {}", fault.item, fault.kind, fault.reason)
+        self._faults.append(fault)
+        self._state.note(fault)

@@ -44,7 +44,10 @@ docs: $(VENV)/.dev   ## build the documentation site into site/
 bench: $(VENV)/.dev  ## throughput of every stage on this machine
 	$(BIN)/python -m benchmarks.throughput
 
+train-default: $(VENV)/.dev ## train the bundled network again, from nothing (needs npm; hours on two cores)
+	$(BIN)/python -m benchmarks.train_default --work build/train
+
 clean:           ## remove what was built, keep the installation
 	rm -rf build site dist
 
-.PHONY: help demo test lint docs bench clean
+.PHONY: help demo test lint docs bench train-default clean

@@ -20,7 +20,7 @@ from marklens.retrieval import pgvector_store, postgres_schema
 from marklens.retrieval.faiss_store import FaissStore
 from marklens.retrieval.pgvector_queries import Asked, exact_search, graph_search
 from marklens.retrieval.pgvector_rows import HEADER, TRAILER, decode, encode
-from marklens.retrieval.pgvector_store import PgVectorStore
+from marklens.retrieval.pgvector_store import PgVectorStore, prune
 from marklens.retrieval.pgvector_table import configure
 from marklens.retrieval.postgres import Server
 from marklens.retrieval.vector_store import ExactStore, check_store, open_store
@@ -217,10 +217,15 @@ def test_a_killed_loader_leaves_nothing(postgres: Running, tmp_path: Path) -> No
     assert len(old.vectors(np.arange(500) << VIEW_BITS)) == 500
 
 
-def test_the_table_of_before_is_dropped_and_its_readers_are_told(postgres: Running, tmp_path: Path) -> None:
+def test_the_table_of_before_stays_until_it_is_pruned_and_its_readers_are_told(
+    postgres: Running, tmp_path: Path
+) -> None:
     path = tmp_path / "vectors.pgvector"
     old, before = saved(postgres.server, path, 100), tables(postgres.server)
     new = saved(postgres.server, path, 200)
+    assert tables(postgres.server) == before | {new.table.name}
+    assert old.search(clustered(1, DIMS), 3)[1].shape == (1, 3)
+    prune(path, postgres.server)
     assert tables(postgres.server) == before - {old.table.name} | {new.table.name}
     with pytest.raises(ArtifactError, match="open the index again"):
         old.search(clustered(1, DIMS), 3)

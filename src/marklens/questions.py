@@ -29,10 +29,20 @@ def make_filter(
     Raises:
         UsageError: years are not ``A-B`` or an attribute is not ``name=value``.
     """
-    attributes = dict(_pair(condition, before) for condition in where)
-    if len(attributes) < len(where):
-        raise UsageError(f"{before}where names an attribute twice: a mark has one value of each")
-    return Filter(tuple(vienna), _years(years, before) if years else None, attributes, ids)
+    span = _years(years, before) if years else None
+    return Filter(tuple(vienna), span, read_attributes(where, f"{before}where"), ids)
+
+
+def read_attributes(pairs: Sequence[str], option: str) -> dict[str, str]:
+    """Read attributes of marks, each written ``name=value``.
+
+    Raises:
+        UsageError: one is written otherwise, or two have one name.
+    """
+    attributes = dict(_pair(pair, option) for pair in pairs)
+    if len(attributes) < len(pairs):
+        raise UsageError(f"{option} names an attribute twice: a mark has one value of each")
+    return attributes
 
 
 def _years(text: str, before: str) -> tuple[int, int]:
@@ -46,10 +56,10 @@ def _years(text: str, before: str) -> tuple[int, int]:
     return span
 
 
-def _pair(condition: str, before: str) -> tuple[str, str]:
+def _pair(condition: str, option: str) -> tuple[str, str]:
     name, separator, value = condition.partition("=")
     if not separator or not name:
-        raise UsageError(f"{before}where takes name=value, as in office=EM, not '{condition}'")
+        raise UsageError(f"{option} takes name=value, as in office=EM, not '{condition}'")
     return name, value
 
 

@@ -23,10 +23,10 @@ from marklens.settings import load_settings
 MakeClient = Callable[..., TestClient]
 
 
-def quick_service(index: Path, keys: Path | None = None, **serve: Any) -> Service:
+def quick_service(index: Path, keys: Path | None = None, watch: Path | None = None, **serve: Any) -> Service:
     """A service with an open index."""
     settings = load_settings(serve={"workers": 2, "reload": 0.1, **serve}, model={"threads": 1})
-    service = make_service(index, settings, keys)
+    service = make_service(index, settings, keys, watch=watch)
     service.index.refresh()
     return service
 

@@ -21,8 +21,9 @@ OPERATIONS = {found.ok().label: found.ok() for found in DESCRIBED.get_all_operat
 
 
 @pytest.fixture(scope="module")
-def address(index: Path) -> Iterator[str]:
-    with running(quick_service(index, rate_address="1000000/minute")) as client:
+def address(index: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    state = tmp_path_factory.mktemp("watch") / "watch.sqlite"
+    with running(quick_service(index, watch=state, rate_address="1000000/minute")) as client:
         yield str(client.base_url)
 
 

@@ -17,6 +17,7 @@ from marklens.api.guard import Guard
 from marklens.api.problems import ProblemError, answer_problem, problem_of
 from marklens.api.routes import router
 from marklens.api.service import Service
+from marklens.api.watch_routes import router as watch_router
 from marklens.core.errors import MarklensError
 
 DESCRIPTION = """
@@ -53,6 +54,7 @@ def create_app(service: Service) -> FastAPI:
     for kind in (HTTPException, RequestValidationError, MarklensError):
         app.add_exception_handler(kind, noted)
     app.include_router(router)
+    app.include_router(watch_router)
     app.add_middleware(Guard, service=service)
     if service.settings.origins:
         app.add_middleware(

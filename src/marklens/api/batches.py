@@ -1,13 +1,13 @@
 """Many pictures in one request: answered one line each, in their order, as they are done."""
 
 import asyncio
-import json
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from fastapi import UploadFile
 
+from marklens.api.answers import to_json
 from marklens.api.problems import problem_of
 from marklens.api.searching import Options, plain_name, search_bytes
 from marklens.api.service import Service
@@ -34,11 +34,6 @@ async def batch_lines(
     finally:
         for task in ahead:
             task.cancel()
-
-
-def to_json(document: Any) -> bytes:
-    """JSON in UTF-8; a file name need not be valid UTF-8."""
-    return json.dumps(document, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
 
 
 async def _line(service: Service, index: int, image: UploadFile, options: Options) -> dict[str, Any]:

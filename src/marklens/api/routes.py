@@ -7,17 +7,17 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, File, Form, Request, UploadFile
 from starlette.responses import Response, StreamingResponse
 
-from marklens.api.batches import batch_lines, to_json
+from marklens.api.answers import ALWAYS, FORM, described, json_answer, problems
+from marklens.api.batches import batch_lines
 from marklens.api.forms import FilterOf, FilterQuery, PageOf, SearchOptions, ServiceOf
 from marklens.api.metrics import CONTENT_TYPE
 from marklens.api.pictures import mark_picture, mark_thumbnail, mark_view
-from marklens.api.problems import MEDIA_TYPE, ProblemError
+from marklens.api.problems import ProblemError
 from marklens.api.schemas import (
     BatchLine,
     ExplainField,
     FacetsDocument,
     MarkDocument,
-    Problem,
     Reloaded,
     SearchAnswer,
     State,
@@ -37,42 +37,14 @@ KEPT = {"Cache-Control": "private, max-age=300"}
 """Of pictures: a changed index shows its new ones after five minutes."""
 
 
-def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    content = {MEDIA_TYPE: {"schema": Problem.model_json_schema(ref_template="#/components/schemas/{model}")}}
-    return {status: {"description": _MEANINGS[status], "content": content} for status in statuses}
-
-
-_MEANINGS = {
-    400: "The request cannot be read.",
-    401: "No key, or one that does not open.",
-    403: "The key has not the scope that this needs.",
-    404: "There is no such mark, or its picture is gone.",
-    408: "The upload was too slow.",
-    413: "Too much was sent, or the picture has too many pixels.",
-    415: "That is no picture.",
-    422: "A field, a filter or the picture cannot be used.",
-    429: "More requests than the key or the address may make.",
-    503: "Too many searches wait, or the index or the database is away for now; Retry-After says when to "
-    "come again.",
-}
-_ALWAYS = _problems(401, 403, 429, 503)
-_FORM = {**_ALWAYS, **_problems(400, 408, 413, 422)}
-router = APIRouter(responses=_ALWAYS)
-
-
-def _answer(model: type[Any], description: str) -> dict[int | str, dict[str, Any]]:
-    return {200: {"model": model, "description": description}}
-
-
-def _json(document: Any, status: int = 200) -> Response:
-    return Response(to_json(document), status, media_type="application/json")
+router = APIRouter(responses=ALWAYS)
 
 
 @router.post(
     "/search",
     tags=["search"],
     summary="Which marks look like this picture?",
-    responses={**_answer(SearchAnswer, "The hits, best first."), **_FORM, **_problems(404, 415)},
+    responses={**described(SearchAnswer, "The hits, best first."), **FORM, **problems(404, 415)},
 )
 async def search(
     request: Request,
@@ -98,7 +70,7 @@ async def search(
             "description": "A line for each picture, in their order; a bad picture costs its own line only.",
             "content": {"application/x-ndjson": {"schema": BatchLine.model_json_schema()}},
         },
-        **_FORM,
+        **FORM,
     },
 )
 async def batch(
@@ -119,7 +91,7 @@ async def batch(
     "/search/text",
     tags=["search"],
     summary="Which marks are called like this?",
-    responses={**_answer(TextAnswer, "The hits, best first."), **_FORM},
+    responses={**described(TextAnswer, "The hits, best first."), **FORM},
 )
 async def search_text(
     request: Request,
@@ -140,7 +112,7 @@ async def search_text(
     tags=["marks"],
     summary="The picture of a mark, as PNG",
     response_class=Response,
-    responses={200: {"content": {"image/png": {}}}, **_problems(404)},
+    responses={200: {"content": {"image/png": {}}}, **problems(404)},
 )
 async def picture(id: str, service: ServiceOf) -> Response:
     """At most 512 pixels a side, whatever the file holds."""
@@ -153,7 +125,7 @@ async def picture(id: str, service: ServiceOf) -> Response:
     tags=["marks"],
     summary="A small picture of a mark, as WebP",
     response_class=Response,
-    responses={200: {"content": {"image/webp": {}}}, **_problems(404)},
+    responses={200: {"content": {"image/webp": {}}}, **problems(404)},
 )
 async def thumbnail(id: str, service: ServiceOf) -> Response:
     """At most 224 pixels a side."""
@@ -171,7 +143,7 @@ async def thumbnail(id: str, service: ServiceOf) -> Response:
     tags=["marks"],
     summary="What the network saw of a mark, as WebP",
     response_class=Response,
-    responses={200: {"content": {"image/webp": {}}}, **_problems(404)},
+    responses={200: {"content": {"image/webp": {}}}, **problems(404)},
 )
 async def view(id: str, kind: Literal["full", "figurative", "inner"], service: ServiceOf) -> Response:
     """The square that the patches of `explain` lie on, 7 by 7."""
@@ -183,55 +155,53 @@ async def view(id: str, kind: Literal["full", "figurative", "inner"], service: S
     "/marks/{id:path}",
     tags=["marks"],
     summary="What the index knows of a mark",
-    responses={**_answer(MarkDocument, "The mark."), **_problems(404)},
+    responses={**described(MarkDocument, "The mark."), **problems(404)},
 )
 async def mark(id: str, service: ServiceOf) -> Response:
     """All but where its picture lies."""
-    return _json(await _looked(service, lambda engine: _mark_document(engine, mark_number(engine, id))))
+    return json_answer(await _looked(service, lambda engine: _mark_document(engine, mark_number(engine, id))))
 
 
 @router.get(
     "/facets",
     tags=["marks"],
     summary="How many marks there are for each value",
-    responses={**_answer(FacetsDocument, "Counts of the marks that satisfy the filter."), **_problems(422)},
+    responses={**described(FacetsDocument, "Counts of the marks that satisfy the filter."), **problems(422)},
 )
 async def facets(service: ServiceOf, wanted: FilterQuery) -> Response:
     """Vienna codes by division; of each attribute the hundred most frequent values."""
 
     def count(engine: Engine) -> dict[str, Any]:
-        from marklens.datasets.vienna import described
+        from marklens.datasets.vienna import described as named
 
         found, allowed = engine.catalog.facets(wanted), engine.catalog.allowed(wanted)
         return {
             "marks": engine.catalog.counts().marks if allowed is None else int(allowed.sum()),
-            "vienna": {
-                code: {"name": described(code), "count": count} for code, count in found.vienna.items()
-            },
+            "vienna": {code: {"name": named(code), "count": count} for code, count in found.vienna.items()},
             "years": {str(year): count for year, count in found.years.items()},
             "attributes": {name: dict(values) for name, values in found.attributes.items()},
         }
 
-    return _json(await _looked(service, count))
+    return json_answer(await _looked(service, count))
 
 
-@router.get("/health", tags=["service"], summary="Does the process live?", responses=_answer(State, "Yes."))
+@router.get("/health", tags=["service"], summary="Does the process live?", responses=described(State, "Yes."))
 async def health() -> Response:
     """For whoever restarts it."""
-    return _json({"status": "alive"})
+    return json_answer({"status": "alive"})
 
 
 @router.get(
     "/ready",
     tags=["service"],
     summary="Is the index open and the network warm?",
-    responses={**_answer(State, "Yes."), **_problems(503)},
+    responses={**described(State, "Yes."), **problems(503)},
 )
 async def ready(service: ServiceOf) -> Response:
     """For whoever sends requests here."""
     if service.stopping or not service.index.ready:
         raise ProblemError(503, "not-ready", "the index is not open", {"Retry-After": "2"})
-    return _json({"status": "ready"})
+    return json_answer({"status": "ready"})
 
 
 @router.get(
@@ -252,7 +222,7 @@ async def metrics(service: ServiceOf) -> Response:
     "/version",
     tags=["service"],
     summary="What runs here",
-    responses=_answer(VersionDocument, "The versions."),
+    responses=described(VersionDocument, "The versions."),
 )
 async def version(service: ServiceOf) -> Response:
     """Marklens, the network, the index."""
@@ -273,18 +243,18 @@ async def version(service: ServiceOf) -> Response:
             "reranks": engine.reranks,
         }
 
-    return _json(await _looked(service, look))
+    return json_answer(await _looked(service, look))
 
 
 @router.post(
     "/reload",
     tags=["service"],
     summary="Look now whether the index was changed",
-    responses=_answer(Reloaded, "Whether another index serves now."),
+    responses=described(Reloaded, "Whether another index serves now."),
 )
 async def reload(service: ServiceOf) -> Response:
     """Needs a key of the scope write. The service looks by itself too, every two seconds."""
-    return _json({"reloaded": await service.pictures.run(lambda _: service.refresh())})
+    return json_answer({"reloaded": await service.pictures.run(lambda _: service.refresh())})
 
 
 async def _upload(service: Service, image: UploadFile, options: Options) -> Work:
@@ -301,7 +271,7 @@ async def _searched(service: Service, request: Request, work: Work) -> Response:
         lambda stop: service.with_engine(lambda engine: work(engine, stop)), request
     )
     service.metrics.stages(document["timings_ms"])
-    return _json(document)
+    return json_answer(document)
 
 
 def _who(request: Request) -> tuple[str, str]:
@@ -320,7 +290,7 @@ async def _looked(service: Service, work: Callable[[Engine], Any]) -> Any:
 def _mark_document(engine: Engine, number: int) -> dict[str, Any]:
     from dataclasses import asdict
 
-    from marklens.datasets.vienna import described
+    from marklens.datasets.vienna import described as named
 
     mark = engine.catalog.marks([number])[number]
     reading = engine.catalog.readings([number]).get(number)
@@ -330,7 +300,7 @@ def _mark_document(engine: Engine, number: int) -> dict[str, Any]:
         "text": mark.text,
         "read_text": None if reading is None else asdict(reading),
         "vienna_codes": list(mark.vienna_codes),
-        "vienna": {code: described(code) for code in mark.vienna_codes},
+        "vienna": {code: named(code) for code in mark.vienna_codes},
         "year": mark.year,
         "attributes": dict(mark.attributes),
         "views": [kind.label for kind in engine.catalog.view_kinds([number]).get(number, ())],

@@ -170,6 +170,60 @@ class VersionDocument(_Document):
     reranks: bool
 
 
+class Party(_Document):
+    """A filing, or a mark of the index."""
+
+    id: str
+    file: str
+    text: str | None
+    words: str | None = Field(description="that count for it: given or read")
+    vienna_codes: list[str]
+    year: int | None
+    attributes: dict[str, str]
+
+
+class RiskDocument(_Document):
+    """What the register says beside likeness."""
+
+    level: Literal["high", "medium", "low", "unknown"]
+    reasons: list[str]
+
+
+class ConflictDocument(_Document):
+    """A filing and a mark that are too alike."""
+
+    filing: Party
+    mark: Party
+    score: float = Field(ge=0, le=1)
+    scores: Scores
+    views: list[str]
+    risk: RiskDocument
+
+
+class FilingAnswer(_Document):
+    """What became of a filing."""
+
+    id: str
+    known: bool = Field(description="it was looked at before, and not again")
+    outdated: bool = Field(description="it was looked at with another index, other settings or question")
+    conflicts: list[ConflictDocument]
+
+
+class NumberedConflict(ConflictDocument):
+    """A conflict and its place among all."""
+
+    number: int = Field(ge=1)
+
+
+class ConflictsDocument(_Document):
+    """A part of the conflicts found."""
+
+    filings: int = Field(description="looked at by now")
+    found: int = Field(description="conflicts found by now")
+    conflicts: list[NumberedConflict]
+    next: int = Field(description="give it as `after` to go on")
+
+
 class Reloaded(_Document):
     """Whether another index serves now."""
 

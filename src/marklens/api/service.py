@@ -1,8 +1,8 @@
 """What one running service is made of."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from marklens.api.decoding import Decoder
 from marklens.api.inference import Inference
@@ -10,11 +10,14 @@ from marklens.api.keys import KeyRing
 from marklens.api.limits import SMALL_BODY, RateLimits
 from marklens.api.living_index import LivingIndex
 from marklens.api.metrics import Metrics
+from marklens.api.watching import ServedWatch
 from marklens.core.byte_cache import ByteCache
 from marklens.core.errors import ArtifactError, MarklensError
 from marklens.engine import Engine
-from marklens.indexing.folder import IndexFolder
+from marklens.indexing.folder import IndexFolder, load_complete
 from marklens.settings import ServeSettings, Settings
+from marklens.watching.conflicts import Question
+from marklens.watching.recipe import recipe_of
 
 Value = TypeVar("Value")
 PICTURE_WORKERS, PICTURE_QUEUE = 2, 512
@@ -31,6 +34,7 @@ class Service:
         index: what is searched.
         keys: who may ask; None lets everybody.
         hosts: names by which clients may call, in lower case; none lets any.
+        watch: what is remembered of new filings; None keeps no watch.
     """
 
     def __init__(
@@ -39,7 +43,9 @@ class Service:
         index: LivingIndex,
         keys: KeyRing | None = None,
         hosts: Collection[str] = (),
+        watch: ServedWatch | None = None,
     ) -> None:
+        self.watch = watch
         self.settings, self.index, self.keys, self.hosts = settings, index, keys, frozenset(hosts)
         self.rates = RateLimits(settings.rate, settings.rate_address)
         self.inference = Inference(settings.workers, settings.queue, settings.timeout)
@@ -77,8 +83,9 @@ class Service:
 
     def most_bytes(self, path: str) -> int:
         """How large a request may be."""
-        megabytes = {"/search": self.settings.body_mb, "/batch": self.settings.batch_mb}.get(path, 0)
-        return SMALL_BODY + (megabytes << 20)
+        body, batch = self.settings.body_mb, self.settings.batch_mb
+        megabytes = {"/search": body, "/watch/filings": body, "/batch": batch}
+        return SMALL_BODY + (megabytes.get(path, 0) << 20)
 
     def close(self) -> None:
         """Finish what runs and close the index."""
@@ -87,6 +94,8 @@ class Service:
         self.pictures.close()
         self.decoder.close()
         self.index.close()
+        if self.watch is not None:
+            self.watch.close()
 
     def _marks(self) -> float:
         try:
@@ -97,11 +106,22 @@ class Service:
 
 
 def make_service(
-    root: Path, settings: Settings, keys: Path | None = None, hosts: Collection[str] = ()
+    root: Path,
+    settings: Settings,
+    keys: Path | None = None,
+    hosts: Collection[str] = (),
+    watch: Path | None = None,
 ) -> Service:
     """The service of an index folder, see `Service`; the index is not open yet."""
-    index = LivingIndex(IndexFolder(root).manifest, lambda: _open_warm(root, settings))
-    return Service(settings.serve, index, None if keys is None else KeyRing(keys), hosts)
+    folder = IndexFolder(root)
+
+    def recipe(question: Question) -> Mapping[str, Any]:
+        sections = settings.scoring.model_dump(), settings.search.model_dump()
+        return recipe_of(load_complete(folder), *sections, question)
+
+    index = LivingIndex(folder.manifest, lambda: _open_warm(root, settings))
+    ring = None if keys is None else KeyRing(keys)
+    return Service(settings.serve, index, ring, hosts, None if watch is None else ServedWatch(watch, recipe))
 
 
 def _open_warm(root: Path, settings: Settings) -> Engine:

@@ -24,6 +24,14 @@ def serve(
         Path | None,
         typer.Option(help="Let only these keys in, see 'marklens keys add'.", show_default=False),
     ] = None,
+    watch: Annotated[
+        Path | None,
+        typer.Option(
+            dir_okay=False,
+            help="Keep a watch for POST /watch/filings, and remember in this file.",
+            show_default=False,
+        ),
+    ] = None,
     open_to_all: Annotated[
         bool, typer.Option("--open", help="Listen beyond this machine without keys.")
     ] = False,
@@ -53,7 +61,7 @@ def serve(
     settings = load_settings()
     here = () if keys or open_to_all else LOCAL_HOSTS
     hosts = [name.lower() for name in settings.serve.hosts] or here
-    service = make_service(index, settings, keys, hosts)
+    service = make_service(index, settings, keys, hosts, watch)
     service.index.refresh()
     service.decoder.start()
     proxies = settings.serve.proxies

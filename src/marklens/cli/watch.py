@@ -1,7 +1,7 @@
 """`marklens watch`: which new filings come near to our marks?"""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,8 +19,7 @@ from marklens.core.errors import Interrupted, UsageError
 if TYPE_CHECKING:
     from marklens.core.types import Filter
     from marklens.engine import Engine
-    from marklens.settings import Settings
-    from marklens.watching.conflicts import Conflict, Question
+    from marklens.watching.conflicts import Conflict
     from marklens.watching.state import Report
     from marklens.watching.watcher import Looked
 
@@ -112,11 +111,13 @@ def watch(
     from marklens.assembly import open_engine
     from marklens.core.resources import graceful_stop
     from marklens.datasets.opening import open_dataset
+    from marklens.indexing.folder import IndexFolder, load_complete
     from marklens.opened.reasons import page_reason
     from marklens.questions import make_filter, read_ids
     from marklens.settings import load_settings
     from marklens.watching.conflicts import Question
     from marklens.watching.filings import read_day
+    from marklens.watching.recipe import recipe_of
     from marklens.watching.reporting import write_unwritten, write_waiting
     from marklens.watching.state_file import open_state
     from marklens.watching.watcher import Watcher
@@ -129,7 +130,12 @@ def watch(
             f"--out names the page of the report: give a name that ends in .html, not {out.name}"
         )
     dataset, settings, out = open_dataset(filings), load_settings(), out.absolute()
-    recipe = _recipe(index, settings, question)
+    recipe = recipe_of(
+        load_complete(IndexFolder(index)),
+        settings.scoring.model_dump(),
+        settings.search.model_dump(),
+        question,
+    )
     engine = open_engine(index, settings)
     facts = {"marks watched": f"{_watched(engine, wanted):,}", "threshold": f"{threshold:g}"}
     with open_state(state or out.with_name(STATE)) as remembered:
@@ -154,27 +160,6 @@ def watch(
     _tell(looked, reports, as_json)
     if fail_on_new and any(conflicts for _, conflicts in reports):
         raise typer.Exit(FOUND)
-
-
-def _recipe(index: Path, settings: "Settings", question: "Question") -> dict[str, Any]:
-    """Everything that decides what is found, by the names that people are told when it differs."""
-    from marklens.indexing.folder import IndexFolder, load_complete
-
-    manifest, wanted = load_complete(IndexFolder(index)), question.wanted
-    return {
-        "index": [manifest.source, manifest.added, manifest.counts["marks"], sorted(manifest.removed)],
-        "network": manifest.recipe.model["hash"],
-        "views": dict(manifest.recipe.preprocessing),
-        "reduction": [dict(manifest.recipe.pca), dict(manifest.recipe.patches)],
-        "scoring": settings.scoring.model_dump(),
-        "search": settings.search.model_dump(exclude={"cache_mb"}),
-        "threshold": question.threshold,
-        "name threshold": question.name_threshold,
-        "top": question.top,
-        "filter": [list(wanted.vienna), wanted.years, dict(wanted.attributes)],
-        "portfolio": None if wanted.ids is None else sorted(wanted.ids),
-        "read": question.read,
-    }
 
 
 def _watched(engine: "Engine", wanted: "Filter") -> int:

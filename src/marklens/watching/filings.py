@@ -44,11 +44,21 @@ def key_of(filing: Mark) -> Key:
         picture = file_digest(filing.path)
     except OSError as error:
         raise PictureError("unreadable", error.strerror or str(error)) from error
-    said = (filing.text or "").encode("utf-8", "surrogateescape")
-    digest = sha256(picture.encode("ascii") + b"\0" + said).hexdigest()
     path = PurePosixPath(filing.file)
     derived = filing.id in {path.stem, os.path.splitext(filing.file)[0], filing.file}
-    return Key(filing.id, filing.file if derived else None, digest)
+    return make_key(filing, picture, filing.file if derived else None)
+
+
+def make_key(filing: Mark, picture: str, file: str | None = None) -> Key:
+    """The key of a filing.
+
+    Args:
+        filing: that is meant.
+        picture: SHA-256 of its bytes, in hexadecimal.
+        file: where its id follows from that name.
+    """
+    said = (filing.text or "").encode("utf-8", "surrogateescape")
+    return Key(filing.id, file, sha256(picture.encode("ascii") + b"\0" + said).hexdigest())
 
 
 def filed(filing: Mark) -> str | None:

@@ -2,11 +2,12 @@
 
 import csv
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from marklens.core.artifacts import write_text
+from marklens.core.types import Fault
 from marklens.pages.reasons import Overlay, Patch
 from marklens.pages.watch_page import Case, ConflictCard, Party, watch_page
 from marklens.risk import CLASS_NAMES, OWNER_NAMES, STATUS_NAMES, first_of
@@ -64,15 +65,29 @@ def _write(state: WatchState, report: Report) -> list[Conflict]:
     """Both files, then the mark that they are there; the same again gives the same bytes."""
     filings = state.conflicts_of(report)
     conflicts = [conflict for _, found in filings for conflict in found]
-    cases = [_case(picture, found) for picture, found in filings]
-    faults = [(fault.item, f"{fault.kind}: {fault.reason}") for fault in state.faults_of(report)]
-    write_text(report.path.with_suffix(TABLE), _table(conflicts))
-    write_text(report.path, watch_page(cases, faults, report.facts))
+    write_text(report.path.with_suffix(TABLE), conflicts_table(conflicts))
+    write_text(report.path, conflicts_page(filings, state.faults_of(report), report.facts))
     state.mark_written(report)
     return conflicts
 
 
-def _case(picture: str | None, conflicts: list[Conflict]) -> Case:
+def conflicts_page(
+    filings: Sequence[tuple[str | None, Sequence[Conflict]]],
+    faults: Sequence[Fault],
+    facts: Mapping[str, str],
+) -> str:
+    """The page of a report.
+
+    Args:
+        filings: picture and conflicts of each.
+        faults: what could not be looked at.
+        facts: name to value for the footer.
+    """
+    cases = [_case(picture, found) for picture, found in filings]
+    return watch_page(cases, [(fault.item, f"{fault.kind}: {fault.reason}") for fault in faults], facts)
+
+
+def _case(picture: str | None, conflicts: Sequence[Conflict]) -> Case:
     return Case(_party(conflicts[0].filing, picture), [_card(conflict) for conflict in conflicts])
 
 
@@ -110,8 +125,8 @@ def _facts(mark: Mapping[str, Any]) -> dict[str, str]:
     return {name: value for name, value in facts.items() if value}
 
 
-def _table(conflicts: list[Conflict]) -> str:
-    """One line a conflict."""
+def conflicts_table(conflicts: Sequence[Conflict]) -> str:
+    """The table of a report, as CSV: one line a conflict."""
     sides = ("number", "file", "words", *_FACTS, "Vienna", "link")
     channels = ("global", "spatial", "text", "color")
     out = io.StringIO()

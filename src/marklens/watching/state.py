@@ -155,16 +155,38 @@ class WatchState:
 
     def conflicts_of(self, report: Report) -> list[tuple[str | None, list[Conflict]]]:
         """Picture and conflicts of every filing of a report that is not written, the best first."""
+        return self._by_filing("report = ? ORDER BY score DESC, filing, mark", [report.number])
+
+    def conflicts_after(
+        self, number: int, limit: int, least: float = 0.0
+    ) -> list[tuple[int, dict[str, Any]]]:
+        """Number and document of conflicts in the order in which they were found, from behind a number on."""
         rows = self._db.execute(
-            "SELECT filing, picture, document, shown FROM conflicts JOIN filings ON number = filing"
-            " WHERE report = ? ORDER BY score DESC, filing, mark",
-            [report.number],
+            "SELECT rowid, document FROM conflicts WHERE rowid > ? AND score >= ? ORDER BY rowid LIMIT ?",
+            [number, least, limit],
         )
-        filings: dict[int, tuple[str | None, list[Conflict]]] = {}
-        for filing, picture, document, shown in rows:
-            found = filings.setdefault(filing, (picture, []))[1]
-            found.append(Conflict.remembered(json.loads(document), json.loads(shown or "{}")))
-        return list(filings.values())
+        return [(found, json.loads(document)) for found, document in rows]
+
+    def shown_after(
+        self, number: int, limit: int, least: float = 0.0
+    ) -> list[tuple[str | None, list[Conflict]]]:
+        """The same with their pictures, where no report has taken them; the best first, by filing."""
+        chosen = "SELECT rowid FROM conflicts WHERE rowid > ? AND score >= ? ORDER BY rowid LIMIT ?"
+        where = f"conflicts.rowid IN ({chosen}) ORDER BY score DESC, filing, mark"
+        return self._by_filing(where, [number, least, limit])
+
+    def documents_of(self, filing: int) -> list[dict[str, Any]]:
+        """The conflicts of a filing as documents, the best first."""
+        rows = self._db.execute(
+            "SELECT document FROM conflicts WHERE filing = ? ORDER BY score DESC, mark", [filing]
+        )
+        return [json.loads(document) for (document,) in rows]
+
+    def counts(self) -> tuple[int, int]:
+        """How many filings were looked at, and how many conflicts found."""
+        row = self._db.execute("SELECT (SELECT COUNT(*) FROM filings), (SELECT COUNT(*) FROM conflicts)")
+        filings, conflicts = row.fetchone()
+        return int(filings), int(conflicts)
 
     def faults_of(self, report: Report) -> list[Fault]:
         """What could not be used, told in this report."""
@@ -190,6 +212,19 @@ class WatchState:
             [bindable(str(path))],
         ).fetchone()
         return row is not None and row[0] == 0
+
+    def _by_filing(self, where: str, values: Sequence[Any]) -> list[tuple[str | None, list[Conflict]]]:
+        """Picture and conflicts of filings, in the order of the rows."""
+        rows = self._db.execute(
+            "SELECT filing, picture, document, shown FROM conflicts JOIN filings ON number = filing"
+            f" WHERE {where}",
+            values,
+        )
+        filings: dict[int, tuple[str | None, list[Conflict]]] = {}
+        for filing, picture, document, shown in rows:
+            found = filings.setdefault(filing, (picture, []))[1]
+            found.append(Conflict.remembered(json.loads(document), json.loads(shown or "{}")))
+        return list(filings.values())
 
     def _noted(self, key: Key, known: Known | None, recipe: int, picture: str | None) -> int:
         if known is None:

@@ -4,6 +4,7 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 
 from marklens.core.artifacts import DISK_FULL
@@ -41,8 +42,12 @@ COMMIT;
 
 
 @contextmanager
-def open_state(path: Path) -> Iterator[WatchState]:
+def open_state(path: Path, any_thread: bool = False) -> Iterator[WatchState]:
     """Open a state, or begin a new one, for this process alone.
+
+    Args:
+        path: of the file.
+        any_thread: whether other threads may use it, one at a time.
 
     Raises:
         UsageError: another process has it, or the file is something else.
@@ -50,19 +55,27 @@ def open_state(path: Path) -> Iterator[WatchState]:
         DiskSpaceError: there is no room for it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(path):
-        try:
-            with closing(sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)) as db:
-                db.text_factory = readable
-                _prepare(db, path)
-                yield WatchState(db)
-        except sqlite3.Error as error:
-            if any(sign in str(error) for sign in DISK_FULL):
-                raise DiskSpaceError(f"the disk is full: make room for {path} and try again") from error
-            raise ArtifactError(
-                f"{path}, the state of the watch, cannot be used ({error}): give another --state, "
-                "which looks at everything anew"
-            ) from error
+    connect = partial(
+        sqlite3.connect, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=not any_thread
+    )
+    with _locked(path), reporting(path), closing(connect(path)) as db:
+        db.text_factory = readable
+        _prepare(db, path)
+        yield WatchState(db)
+
+
+@contextmanager
+def reporting(path: Path) -> Iterator[None]:
+    """Turn what SQLite says of a state into one line of ours."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        if any(sign in str(error) for sign in DISK_FULL):
+            raise DiskSpaceError(f"the disk is full: make room for {path} and try again") from error
+        raise ArtifactError(
+            f"{path}, the state of the watch, cannot be used ({error}): give another --state, "
+            "which looks at everything anew"
+        ) from error
 
 
 def _prepare(db: sqlite3.Connection, path: Path) -> None:

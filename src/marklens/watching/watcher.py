@@ -121,7 +121,7 @@ class Watcher:
     def _look(self, filing: Mark, key: Key, known: Known | None) -> None:
         try:
             picture = read_picture(filing.path)
-            conflicts = self._conflicts(filing, picture)
+            conflicts = find_conflicts(self._engine, self._question, filing, picture, self._explain)
         except PictureError as error:
             self._note(Fault(filing.file, error.kind, error.reason))
             self._state.remember(key, known, self._recipe, [], None)
@@ -134,26 +134,54 @@ class Watcher:
         self._counts["checked"] += 1
         self._state.remember(key, known, self._recipe, conflicts, data_uri(picture) if conflicts else None)
 
-    def _conflicts(self, filing: Mark, picture: Pixels) -> list[Conflict]:
-        question, given = self._question, mark_text(filing.text, [])
-        # marks that are alike in their words alone come after all that are alike in their pictures
-        reach = question.top if question.name_threshold is None else self._engine.depth + NAMED
-        result = self._engine.search(
-            picture, reach, question.wanted, text=None if given is None else given.text, read=question.read
-        )
-        found = [hit for hit in result.hits if question.is_conflict(hit)][: question.top]
-        return [make_conflict(filing, result.text, hit, self._shown(result, hit)) for hit in found]
-
-    def _shown(self, result: SearchResult, hit: Hit) -> dict[str, Any]:
-        reason = self._explain(result, hit)
-        return {
-            "picture": data_uri(hit.mark.path),
-            "overlays": [] if reason is None else [asdict(overlay) for overlay in overlays(reason)],
-            "sounds": [] if reason is None else list(reason.sounds),
-            "language": "" if reason is None else reason.language,
-        }
-
     def _note(self, fault: Fault) -> None:
         logger.warning("{}: {}: {}", fault.item, fault.kind, fault.reason)
         self._faults.append(fault)
         self._state.note(fault)
+
+
+def find_conflicts(
+    engine: Engine,
+    question: Question,
+    filing: Mark,
+    picture: Pixels,
+    explain: Explain,
+    stop: StopFlag | None = None,
+) -> list[Conflict]:
+    """Search for a filing among the marks, and keep what is too alike, best first.
+
+    Args:
+        engine: an open index.
+        question: what counts as a conflict.
+        filing: that was made.
+        picture: of it.
+        explain: why a hit is one.
+        stop: ends the search early.
+
+    Raises:
+        PictureError: the picture cannot be used.
+        Interrupted: `stop` was set.
+    """
+    given = mark_text(filing.text, [])
+    # marks that are alike in their words alone come after all that are alike in their pictures
+    reach = question.top if question.name_threshold is None else engine.depth + NAMED
+    result = engine.search(
+        picture,
+        reach,
+        question.wanted,
+        text=None if given is None else given.text,
+        read=question.read,
+        stop=stop,
+    )
+    found = [hit for hit in result.hits if question.is_conflict(hit)][: question.top]
+    return [make_conflict(filing, result.text, hit, _shown(result, hit, explain)) for hit in found]
+
+
+def _shown(result: SearchResult, hit: Hit, explain: Explain) -> dict[str, Any]:
+    reason = explain(result, hit)
+    return {
+        "picture": data_uri(hit.mark.path),
+        "overlays": [] if reason is None else [asdict(overlay) for overlay in overlays(reason)],
+        "sounds": [] if reason is None else list(reason.sounds),
+        "language": "" if reason is None else reason.language,
+    }

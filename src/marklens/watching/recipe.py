@@ -1,0 +1,35 @@
+"""How filings are looked at: everything that decides what is found."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from marklens.indexing.folder import Manifest
+from marklens.watching.conflicts import Question
+
+
+def recipe_of(
+    manifest: Manifest, scoring: Mapping[str, Any], search: Mapping[str, Any], question: Question
+) -> dict[str, Any]:
+    """A document with the names that people are told when something differs.
+
+    Args:
+        manifest: of the index.
+        scoring: the settings of that section.
+        search: the settings of that section.
+        question: what is asked of every filing.
+    """
+    wanted = question.wanted
+    return {
+        "index": [manifest.source, manifest.added, manifest.counts["marks"], sorted(manifest.removed)],
+        "network": manifest.recipe.model["hash"],
+        "views": dict(manifest.recipe.preprocessing),
+        "reduction": [dict(manifest.recipe.pca), dict(manifest.recipe.patches)],
+        "scoring": dict(scoring),
+        "search": {name: value for name, value in search.items() if name != "cache_mb"},
+        "threshold": question.threshold,
+        "name threshold": question.name_threshold,
+        "top": question.top,
+        "filter": [list(wanted.vienna), wanted.years, dict(wanted.attributes)],
+        "portfolio": None if wanted.ids is None else sorted(wanted.ids),
+        "read": question.read,
+    }

@@ -119,16 +119,23 @@ class Copier:
 
     def copy(self, view: Pixels, random: np.random.Generator) -> tuple[Pixels, tuple[str, ...]]:
         """Change a view, and tell which families did it."""
+        picture, names = self.changed(view, random)
+        if not names:
+            return view, names
+        try:
+            return self._maker.prepare(picture).views[0].pixels, names
+        except PictureError:  # nothing of the mark is left to be seen
+            return view, ()
+
+    def changed(self, view: Pixels, random: np.random.Generator) -> tuple[Pixels, tuple[str, ...]]:
+        """The copy itself, uint8 (h, w, 3), before a pipeline sees it, and the families that made it."""
         names = self._drawn(random)
         if not names:
             return view, names
         picture = _on_sheet(view, view_ground(view) if self._trimmed else border_color(view))
         for name in names:
             picture = self._families[name](picture, random, self._copying.strength)
-        try:
-            return self._maker.prepare(picture).views[0].pixels, names
-        except PictureError:  # nothing of the mark is left to be seen
-            return view, ()
+        return picture, names
 
     def _drawn(self, random: np.random.Generator) -> tuple[str, ...]:
         """Families in the order in which they are made."""

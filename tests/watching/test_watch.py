@@ -98,6 +98,17 @@ def test_a_broken_picture_costs_itself_and_is_told_once(
     assert "Could not be looked at" not in (tmp_path / "report-2.html").read_text()
 
 
+def test_half_a_character_in_a_filing_costs_nothing(watch: Watch, filings: Path, tmp_path: Path) -> None:
+    rows = [
+        {"file": "copy4.png", "id": "a\ud83d", "text": "Acme \ud83d", "owner": "Acme \ud83d Ltd"},
+        {"file": "negative7.png"},
+    ]
+    write_manifest(filings, rows)
+    assert set(pairs(watch())) == {"a\ufffd", "negative7"}
+    assert "Acme \ufffd Ltd" in (tmp_path / "report.csv").read_text()
+    assert watch()["known"] == 2
+
+
 def test_filings_of_before_a_day_are_passed_over(watch: Watch, filings: Path) -> None:
     rows: list[dict[str, Any]] = [
         {"file": "copy4.png", "filing_date": "2026-07-31"},

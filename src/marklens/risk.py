@@ -108,8 +108,13 @@ def nice_classes(attributes: Attributes) -> frozenset[int]:
 
 def first_of(attributes: Attributes, names: Collection[str]) -> str | None:
     """The attribute that has the first of these names, whatever their case."""
-    folded = {name.casefold().replace(" ", "_"): value for name, value in attributes.items()}
-    return next((folded[name] for name in names if folded.get(name)), None)
+    known = {folded(name): value for name, value in attributes.items()}
+    return next((known[name] for name in names if known.get(name)), None)
+
+
+def folded(name: str) -> str:
+    """The name of an attribute whatever its case, as `first_of` takes it."""
+    return name.casefold().replace(" ", "_")
 
 
 def has_ended(status: str) -> bool:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from marklens.risk import judge, nice_classes
+from marklens.risk import has_ended, judge, nice_classes
 
 LIVE = {"status": "Registered", "nice_classes": "9,25", "owner": "ACME GmbH"}
 
@@ -46,7 +46,90 @@ def test_levels_and_their_reasons(
         ("0, 46, 99, 1200", set()),
         ("25.01", set()),
         ("35 and 41", {35, 41}),
+        ("9, 25.", {9, 25}),
+        ("Class 25.", {25}),
+        ("25.0", {25}),
+        ("9;25", {9, 25}),
+        ("009 025", {9, 25}),
+        ("[9, 25]", {9, 25}),
+        ("1-3, 25", {1, 2, 3, 25}),
+        ("1-34", set(range(1, 35))),
+        ("classes 9 to 11 and 35", {9, 10, 11, 35}),
+        ("25: clothing; 18 pieces", {25}),
+        ('{"18": "bags", "25": "clothing"}', {18, 25}),
+        ("Class 25 clothing, 3 pieces; Class 18 bags", {18, 25}),
+        ("IC 025. US 022 039. G & S: Clothing", {25}),
+        ("clothing, 18 pieces", set()),
     ],
 )
 def test_classes_are_numbers_from_1_to_45(written: str, classes: set[int]) -> None:
     assert nice_classes({"nice_classes": written}) == classes
+
+
+LIVING = """
+    Registered | Registered and renewed | Registration cancellation pending | Not expired
+    Registered - invalidity action pending | Registered; cancellation action filed | Surrender pending
+    Opposition withdrawn | Opposition - withdrawn | REGISTERED (opposition rejected) | Cancellation refused
+    Opposition abandoned | Provisional refusal | Partially cancelled | Cancelled for some goods
+    Registered. The registration date is used to determine when maintenance documents are due.
+    LIVE/REGISTRATION/Issued and Active | LIVE/REGISTRATION/Cancellation/Invalidation Pending
+    LIVE/APPLICATION/Opposition Pending | Cancellation dismissed - see TTAB records
+    Opposition period expired
+    A final Office action refusing registration has been sent because the applicant did not answer
+    An appeal of final refusal is pending | Abandoned - petition to revive filed | Third extension - granted
+    Application filed | Application published | Application opposed | Application refused; appeal pending
+    Registration pending | Appealable | Interruption of proceeding | IR accepted | Start of opposition period
+    Active | Statement of grant of protection | Total provisional refusal of protection | Partial invalidation
+    Refusal withdrawn | Renewed | Limitation refused | Expired (renewal possible) | Cancelled, reinstated
+    Trade mark registered | Cancellation proceedings pending | Opposition proceedings ended
+    Marke eingetragen | Widerspruch zurückgewiesen | Löschungsverfahren anhängig | Teilweise gelöscht
+    Under examination | Opposed | Protected | Pending | Registered, in late renewal period
+    Marque enregistrée
+"""
+GONE = """
+    Inactive | Expired | Dead | Ended | Withdrawn | Refused | No longer in force | Total: cancelled
+    Abandoned-Failure To Respond Or Late Response | Abandoned - Express | Abandoned after ex parte appeal
+    Abandoned - No Statement Of Use Filed | Abandoned - After Inter-Partes Decision | Cancelled - Section 8
+    Registration cancelled because registrant did not file an acceptable declaration under Section 8.
+    DEAD/REGISTRATION/Cancelled/Invalidated | DEAD/APPLICATION/Refused/Dismissed or Invalidated
+    Expired - Section 9
+    Application refused | Application withdrawn | Registration cancelled | Registration expired
+    Registration surrendered | Removed from register | Refused after opposition | Canceled
+    Registration cancelled; opposition withdrawn | Cancelled at the request of the owner
+    Trade mark cancelled | Application deemed to be withdrawn | Marke gelöscht | Anmeldung zurückgenommen
+    Surrendered | Lapsed | Revoked | Invalidated | Abandoned | Removed | Marque expirée | Demande rejetée
+"""
+
+
+def listed(statuses: str) -> list[str]:
+    return [status.strip() for line in statuses.strip().splitlines() for status in line.split("|")]
+
+
+@pytest.mark.parametrize("status", listed(LIVING))
+def test_where_there_is_doubt_a_mark_has_not_ended(status: str) -> None:
+    assert not has_ended(status)
+
+
+@pytest.mark.parametrize("status", listed(GONE))
+def test_marks_of_the_past_have_ended(status: str) -> None:
+    assert has_ended(status)
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        ("Registration cancellation pending", "has the status"),
+        ("Opposition pending", "has the status"),
+        ("Not registered", "has the status"),
+        ("Registered - invalidity action pending", "stands"),
+        ("Registration pending", "is not registered yet"),
+        ("Statement of grant of protection", "stands"),
+    ],
+)
+def test_a_status_is_not_said_to_mean_more_than_it_does(status: str, said: str) -> None:
+    assert judge({}, {"status": status}).reasons[0] == f"earlier mark {said}: {status}"
+
+
+@pytest.mark.parametrize("owner", ["-", "—", "N/A", "n.a.", "unknown", "None", "???"])
+def test_nobody_is_no_common_owner(owner: str) -> None:
+    assert judge({"nice_classes": "25", "owner": owner}, LIVE | {"owner": owner}).level == "high"

@@ -224,6 +224,7 @@ def open_engine(root: Path, settings: Settings) -> Engine:
         lambda: TextMatcher(TextIndex.load(folder.texts)),
         settings.search.depth,
         settings.search.cache_mb << 20,
+        manifest.content,
     )
 
 

@@ -142,6 +142,7 @@ class Engine:
         open_names: opens the texts of the marks; called at the first search by name.
         depth: how many candidates stage 1 brings.
         cache_bytes: for pictures asked for lately, so that asking again with another filter costs no network.
+        content: what tells the marks of the index from those it had before a change, for reports.
     """
 
     def __init__(
@@ -156,9 +157,11 @@ class Engine:
         open_names: Callable[[], TextMatcher],
         depth: int,
         cache_bytes: int = 0,
+        content: Sequence[Any] = (),
     ) -> None:
         self._maker, self._describer, self._reducer, self._reranker = maker, describer, reducer, reranker
         self.store, self.catalog, self.recipe, self.depth = store, catalog, recipe, depth
+        self.content = content
         self._finder = CandidateFinder(store, catalog)
         self._names = cache(open_names)
         self.token = object()

@@ -15,15 +15,48 @@ Attributes = Mapping[str, str]
 CLASS_NAMES = ("nice_classes", "nice_class", "nice", "classes", "class")
 STATUS_NAMES = ("status", "legal_status", "mark_status")
 OWNER_NAMES = ("owner", "applicant", "holder", "proprietor")
-ENDED = (
-    "expired", "cancel", "surrender", "withdraw", "refus", "reject", "lapsed", "abandon", "revoked",
-    "invalid", "ended", "dead", "removed", "annul",
-)  # fmt: skip
-"""Words, or their beginnings, of marks that no longer bar others."""
-STANDING = ("registered", "renewed", "live", "active", "force", "granted")
-PENDING = ("pending", "filed", "examination", "examined", "publish", "opposition", "appeal", "application")
+_SAID = r"(?<!\bnot )(?<!\bnot yet )(?<!\bnot been )(?<!\bnever )(?<!\bnicht )"
+_SAID += r"(?:(?<!\bto be )|(?<=\bdeemed to be ))\b"
+_ENDED = re.compile(
+    _SAID + r"(?:expired|canceled|cancelled|surrendered|lapsed|abandoned|revoked|dead|inactive|void|annulled|"
+    r"removed|ceased|invalidated|renounced|erloschen|gelöscht|expirée?|radiée?|annulée?)\b"
+    r"|\b(?:not|no longer) (?:active|in force|live|protected|valid)\b"
+)
+"""What only a mark can be. Nouns such as cancellation are none: they name what may come to nothing."""
+_TURNED_DOWN = re.compile(
+    _SAID + r"(?:withdrawn|refused|rejected|ended|invalid|zurückgenommen|zurückgewiesen|rejetée?|retirée?)\b"
+)
+"""What may as well be said of an opposition or a request."""
+_PROCEEDING = re.compile(
+    r"\b(?:oppos|cancellation|appeal|invalid(?:ity|ation)|nullity|revocation|refusal|objection|surrender\b|"
+    r"request|petition|proceeding|action|decision|claim|limitation|renewal|transfer|period|deadline|term\b|"
+    r"withdrawal|widerspruch|löschung|beschwerde|nichtigkeit)"
+)
+_OPEN = re.compile(
+    r"\b(?:pending|appeal|reviv|restore|restoration|reinstate|possible|grace|awaiting|proposed|provisional|partial|"
+    r"partly|parts?\b|partiel|some\b|teilweise|anhängig|opposition period)"
+)
+"""Nothing is final then, or not for all goods."""
+_CAUSE = re.compile(r"\b(?:after|following|because|due|by|under|upon|on|at|as|since|with|without)\b.*")
+_CLAUSES = re.compile(r"[;:,./()|–—-]+")
+_STANDS = re.compile(
+    _SAID + r"(?:registered|renewed|live|active|in force|(?:grant of )?protection(?: granted)?$|protected|"
+    r"eingetragen|enregistrée?)\b"
+)
+PENDING = ("pending", "filed", "examination", "examined", "publish", "application")
 LAST_CLASS = 45
 """Of the Nice Classification: 1 to 34 are goods, 35 to 45 services."""
+_JOIN = r"(?:and|und|et|to|bis)\b"
+_NUMBER = r"(?<![\w.])\d{1,3}(?:\.0*)?(?![.\d]*\w)"
+_RANGE = re.compile(rf"({_NUMBER})(?:\s*(?:[-–—]|\bto\b|\bbis\b)\s*({_NUMBER}))?")
+_LIST = rf"{_NUMBER}(?:[\s,;/|&+–—-]*(?:{_JOIN}\s*)?{_NUMBER}(?!\s*(?!{_JOIN})[^\W\d_]))*"
+_LABELLED = re.compile(rf"\b(?:class(?:es|e|ification)?|klassen?|cl|ic|nice|nizza)\b[\s.:#]*({_LIST})")
+_BEFORE_COLON = re.compile(rf"({_LIST})\s*:")
+_PROSE = re.compile(rf"\b(?!{_JOIN})[^\W\d_]+")
+NOBODY = frozenset(
+    ["", "n a", "na", "unknown", "none", "null", "nil", "not known", "not available", "unbekannt", "inconnu"]
+)
+"""Owners that nobody is, as `_plain` has them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,21 +89,48 @@ def judge(filing: Attributes, mark: Attributes) -> Risk:
 
 
 def nice_classes(attributes: Attributes) -> frozenset[int]:
-    """The Nice classes of a mark, 1..45; none where its attributes name none."""
-    written = first_of(attributes, CLASS_NAMES) or ""
-    numbers = {int(number) for number in re.findall(r"(?<![\d.])\d{1,3}(?![\d.])", written)}
-    return frozenset(number for number in numbers if 1 <= number <= LAST_CLASS)
+    """The Nice classes of a mark, 1..45; none where its attributes name none.
+
+    Numbers among words count after ``class`` or before a colon: others may count the goods.
+    """
+    written = re.sub(r"[\"'\[\]{}()]", " ", (first_of(attributes, CLASS_NAMES) or "").casefold())
+    lists = _LABELLED.findall(written) or _BEFORE_COLON.findall(written)
+    if not lists and not _PROSE.search(written):
+        lists = [written]
+    return frozenset(
+        number
+        for one in lists
+        for first, last in _RANGE.findall(one)
+        for number in range(_whole(first), _whole(last or first) + 1)
+        if 1 <= number <= LAST_CLASS
+    )
 
 
 def first_of(attributes: Attributes, names: Collection[str]) -> str | None:
     """The attribute that has the first of these names, whatever their case."""
-    folded = {name.casefold().replace(" ", "_"): value for name, value in attributes.items()}
-    return next((folded[name] for name in names if folded.get(name)), None)
+    known = {folded(name): value for name, value in attributes.items()}
+    return next((known[name] for name in names if known.get(name)), None)
+
+
+def folded(name: str) -> str:
+    """The name of an attribute whatever its case, as `first_of` takes it."""
+    return name.casefold().replace(" ", "_")
+
+
+def has_ended(status: str) -> bool:
+    """Whether a status says that a mark no longer bars others; where there is any doubt, it does not."""
+    clauses = [_CAUSE.sub("", clause) for clause in _CLAUSES.split(status.casefold())]
+    if any(_OPEN.search(clause) for clause in clauses):
+        return False
+    if any(_ENDED.search(clause) and not _PROCEEDING.search(clause) for clause in clauses):
+        return True
+    doubt = any(_PROCEEDING.search(clause) or _STANDS.search(clause) for clause in clauses)
+    return not doubt and any(map(_TURNED_DOWN.search, clauses))
 
 
 def _ended(which: str, attributes: Attributes) -> list[str]:
     status = first_of(attributes, STATUS_NAMES)
-    return [f"{which} has ended: {status}"] if status and _says(status, ENDED) else []
+    return [f"{which} has ended: {status}"] if status and has_ended(status) else []
 
 
 def _state(mark: Attributes) -> list[str]:
@@ -78,13 +138,15 @@ def _state(mark: Attributes) -> list[str]:
     status = first_of(mark, STATUS_NAMES)
     if status is None:
         return ["status of the earlier mark not known"]
-    if _says(status, ENDED):
+    if has_ended(status):
         return []
-    if _says(status, STANDING):
+    spoken = status.casefold()
+    if any(map(_STANDS.search, _CLAUSES.split(spoken))):
         return [f"earlier mark stands: {status}"]
-    return [
-        f"earlier mark {'is not registered yet' if _says(status, PENDING) else 'has the status'}: {status}"
-    ]
+    waits = not _PROCEEDING.search(spoken) and any(
+        word.startswith(PENDING) for word in re.findall(r"\w+", spoken)
+    )
+    return [f"earlier mark {'is not registered yet' if waits else 'has the status'}: {status}"]
 
 
 def _classes(ours: frozenset[int], theirs: frozenset[int]) -> tuple[Level, str]:
@@ -101,19 +163,17 @@ def _classes(ours: frozenset[int], theirs: frozenset[int]) -> tuple[Level, str]:
 
 def _common_owner(filing: Attributes, mark: Attributes) -> str | None:
     ours, theirs = first_of(filing, OWNER_NAMES), first_of(mark, OWNER_NAMES)
-    if ours is None or theirs is None or _plain(ours) != _plain(theirs):
+    if ours is None or theirs is None or _plain(ours) != _plain(theirs) or _plain(ours) in NOBODY:
         return None
     return theirs
 
 
 def _plain(name: str) -> str:
-    return " ".join(re.findall(r"\w+", name.casefold()))
+    return " ".join(re.findall(r"\w+", name.casefold().replace("_", " ")))
 
 
-def _says(status: str, words: Collection[str]) -> bool:
-    return any(
-        spoken.startswith(word) for spoken in re.findall(r"[a-z]+", status.casefold()) for word in words
-    )
+def _whole(written: str) -> int:
+    return int(written.partition(".")[0])
 
 
 def _listed(classes: Collection[int]) -> str:

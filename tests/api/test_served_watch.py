@@ -2,8 +2,10 @@
 
 import csv
 import io
+import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +16,10 @@ from tests.api.conftest import create_app, quick_service
 from tests.small_index import draw_mark
 
 from marklens.api.keys import add_key
+from marklens.api.watching import ServedWatch
 from marklens.cli.main import run
 from marklens.core.errors import UsageError
+from marklens.indexing.folder import IndexFolder, Manifest
 
 MARK = draw_mark(4)
 
@@ -96,6 +100,25 @@ def test_the_report_shows_pictures_and_the_table_has_a_line_each(client: TestCli
     rows = list(csv.DictReader(io.StringIO(client.get("/watch/report", params={"format": "csv"}).text)))
     assert len(rows) == client.get("/watch/conflicts").json()["found"]
     assert rows[0]["filing number"] == "'=F1"
+
+
+def test_a_filing_is_noted_with_the_index_that_it_met(index: Path, state: Path, tmp_path: Path) -> None:
+    shutil.copytree(index, tmp_path / "index")
+    folder = IndexFolder(tmp_path / "index")
+    service = quick_service(folder.root, watch=state, reload=3600)
+    with TestClient(create_app(service)) as client:
+        manifest = Manifest.load(folder)
+        replace(manifest, added=manifest.added + 1).save(folder)  # the service has not opened that one yet
+        assert filed(client).json()["outdated"] is False
+        assert service.refresh()
+        assert filed(client).json()["outdated"] is True
+
+
+def test_pages_are_laid_out_while_others_may_file(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    watch = ServedWatch(state, lambda engine, question: {})
+    monkeypatch.setattr("marklens.api.watching.conflicts_page", lambda *_: str(watch._lock.locked()))
+    assert watch.page(0, 10, 0.0) == "False"
+    watch.close()
 
 
 def test_the_command_reports_what_the_service_found(

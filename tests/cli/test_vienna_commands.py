@@ -39,6 +39,20 @@ def ask(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str
     return call
 
 
+def test_apart_is_an_attribute_that_marks_have(ask: Callable[..., tuple[int, str, str]], coded: Path) -> None:
+    call = ("vienna", "evaluate", "--index", coded, "--level", "division", "--json")
+    answers = {name: ask(*call, "--apart", name) for name in ("owner", "OWNER", "patron")}
+    assert json.loads(answers["OWNER"][1])["config"].pop("apart") == "OWNER"
+    same = [{**json.loads(answers[name][1]), "config": None} for name in ("owner", "OWNER")]
+    assert same[0] == same[1] != {**json.loads(ask(*call)[1]), "config": None}
+    assert answers["patron"][0] == 2
+    assert (
+        answers["patron"][2]
+        .splitlines()[-1]
+        .endswith("no mark of this index has 'patron': its attributes are owner")
+    )
+
+
 def test_codes_are_suggested_with_those_who_speak_for_them(
     ask: Callable[..., tuple[int, str, str]], coded: Path, marks: Path
 ) -> None:

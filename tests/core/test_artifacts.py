@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from marklens.core.artifacts import (
+    encoded,
     load_arrays,
     read_json,
     require_disk_space,
@@ -38,6 +39,12 @@ def test_an_error_while_writing_leaves_the_old_file_and_nothing_else(tmp_path: P
         write_atomic(path, write)
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["a.json"]
+
+
+def test_any_text_can_be_written(tmp_path: Path) -> None:
+    write_text(tmp_path / "a", "caf\udce9 \ud83d ü\n")
+    assert (tmp_path / "a").read_bytes() == b"caf\xe9 \xef\xbf\xbd \xc3\xbc\n"
+    assert encoded("😀") == "😀".encode()
 
 
 def save_vectors(path: Path) -> None:

@@ -127,3 +127,12 @@ def test_an_id_falls_back_to_the_stem_then_to_the_file_then_to_none() -> None:
     assert choose_id("a", "sub/a.jpg", taken) == "sub/a.jpg"
     assert choose_id("a", "sub/a.jpg", taken) is None
     assert choose_id(7, "b.jpg", taken) == "7"
+
+
+def test_half_a_character_becomes_a_sign_that_can_be_written() -> None:
+    entry = {"text": "Acme \ud83d", "owner": "A \udc80", "n": ["\ud83d"], "k\ud83d": {"a": "\ud83d"}}
+    fields = parse_fields(entry, no_fault)
+    said = [fields.text or "", *fields.attributes, *fields.attributes.values()]
+    assert "".join(said).encode().decode().count("\ufffd") == 5
+    assert choose_id("n\ud83d", "a.png", set()) == "n\ufffd"
+    assert choose_id(None, "caf\udce9.png", set()) == "caf\udce9"  # a file name is what it is on the disk

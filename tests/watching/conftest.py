@@ -32,6 +32,7 @@ def filings(tmp_path: Path) -> Path:
 def call(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Call:
     """Runs one command line; returns exit status, stdout and stderr."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MARKLENS_BUILD__WORKERS", "0")  # a process to decode in takes a second to start
 
     def run_it(*arguments: object) -> tuple[int, str, str]:
         status = run([str(argument) for argument in arguments])
@@ -51,7 +52,7 @@ def watch(call: Call, portfolio: Path, filings: Path) -> Callable[..., dict[str,
             "watch", filings, "--index", portfolio, "--out", out, *near, *options, "--json"
         )
         assert found == status, err
-        document: dict[str, Any] = json.loads(answer)
+        document: dict[str, Any] = json.loads(answer or "{}")
         return document
 
     return watch_them

@@ -109,6 +109,18 @@ def test_a_report_that_was_not_marked_is_written_again_to_its_place(tmp_path: Pa
     assert "b.png" not in (tmp_path / "report-2.html").read_text()
 
 
+def test_a_report_whose_place_is_gone_is_told_in_the_next(tmp_path: Path) -> None:
+    with open_state(tmp_path / "s.sqlite") as state:
+        remember(state, "A", 0.9)
+        state.note(Fault("b.png", "damaged", "no end"))
+        state.bind(tmp_path / "drive" / "r.html", {}, 10)
+        (tmp_path / "drive").write_text("no folder any more")
+        assert list(write_unwritten(state)) == state.unwritten() == []
+        ((report, conflicts),) = write_waiting(state, tmp_path / "r.html", {})
+    assert [(each.filing["id"], each.shown) for each in conflicts] == [("A", {})]
+    assert "b.png" in report.path.read_text()
+
+
 def test_many_conflicts_fill_several_reports_with_the_best_first(tmp_path: Path) -> None:
     with open_state(tmp_path / "s.sqlite") as state:
         for filing, scores in {"A": (0.6, 0.5), "B": (0.9, 0.4), "C": (0.8, 0.7), "D": (0.3,)}.items():

@@ -98,6 +98,17 @@ def test_a_broken_picture_costs_itself_and_is_told_once(
     assert "Could not be looked at" not in (tmp_path / "report-2.html").read_text()
 
 
+def test_half_a_character_in_a_filing_costs_nothing(watch: Watch, filings: Path, tmp_path: Path) -> None:
+    rows = [
+        {"file": "copy4.png", "id": "a\ud83d", "text": "Acme \ud83d", "owner": "Acme \ud83d Ltd"},
+        {"file": "negative7.png"},
+    ]
+    write_manifest(filings, rows)
+    assert set(pairs(watch())) == {"a\ufffd", "negative7"}
+    assert "Acme \ufffd Ltd" in (tmp_path / "report.csv").read_text()
+    assert watch()["known"] == 2
+
+
 def test_filings_of_before_a_day_are_passed_over(watch: Watch, filings: Path) -> None:
     rows: list[dict[str, Any]] = [
         {"file": "copy4.png", "filing_date": "2026-07-31"},
@@ -115,6 +126,8 @@ def test_filings_of_before_a_day_are_passed_over(watch: Watch, filings: Path) ->
 
 def test_the_threshold_decides(watch: Watch) -> None:
     everything = watch("--threshold", "0", "--top", "2", "--state", "a.sqlite", out="a.html")
+    assert {found["left_out"] for found in everything["conflicts"]} == {28}
+    assert "28 more marks" in Path("a.html").read_text()
     assert len(everything["conflicts"]) == 14
     assert watch("--threshold", "1", "--state", "b.sqlite", out="b.html")["conflicts"] == []
     scores = [found["score"] for found in everything["conflicts"]]
@@ -166,10 +179,17 @@ def test_names_that_sound_alike_are_conflicts_if_asked_for(
 
 
 def test_an_empty_page_gives_its_place_to_a_report(watch: Watch, filings: Path, tmp_path: Path) -> None:
+    (filings / "broken.png").unlink()
     assert watch("--threshold", "1")["reports"] == [str(tmp_path / "report.html")]
     assert "0 new conflicts" in (tmp_path / "report.html").read_text()
     assert watch("--recheck")["reports"] == [str(tmp_path / "report.html")]
     assert told(tmp_path / "report.csv").total() == 3
+
+
+def test_a_page_of_faults_keeps_its_place(watch: Watch, tmp_path: Path) -> None:
+    watch("--threshold", "1")
+    assert watch("--recheck")["reports"] == [str(tmp_path / "report-2.html")]
+    assert "broken.png" in (tmp_path / "report.html").read_text()
 
 
 def test_cron_can_tell_by_the_exit_status(watch: Watch) -> None:

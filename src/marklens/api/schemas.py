@@ -198,6 +198,7 @@ class ConflictDocument(_Document):
     scores: Scores
     views: list[str]
     risk: RiskDocument
+    left_out: int = Field(0, ge=0, description="how many more conflicts of the filing `top` left out")
 
 
 class FilingAnswer(_Document):

@@ -4,7 +4,6 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from marklens.api.decoding import Decoder
 from marklens.api.inference import Inference
 from marklens.api.keys import KeyRing
 from marklens.api.limits import SMALL_BODY, RateLimits
@@ -14,7 +13,8 @@ from marklens.api.watching import ServedWatch
 from marklens.core.byte_cache import ByteCache
 from marklens.core.errors import ArtifactError, MarklensError
 from marklens.engine import Engine
-from marklens.indexing.folder import IndexFolder, load_complete
+from marklens.indexing.decoding import Decoder
+from marklens.indexing.folder import IndexFolder
 from marklens.settings import ServeSettings, Settings
 from marklens.watching.conflicts import Question
 from marklens.watching.recipe import recipe_of
@@ -115,9 +115,8 @@ def make_service(
     """The service of an index folder, see `Service`; the index is not open yet."""
     folder = IndexFolder(root)
 
-    def recipe(question: Question) -> Mapping[str, Any]:
-        sections = settings.scoring.model_dump(), settings.search.model_dump()
-        return recipe_of(load_complete(folder), *sections, question)
+    def recipe(engine: Engine, question: Question) -> Mapping[str, Any]:
+        return recipe_of(engine, settings.scoring.model_dump(), settings.search.model_dump(), question)
 
     index = LivingIndex(folder.manifest, lambda: _open_warm(root, settings))
     ring = None if keys is None else KeyRing(keys)

@@ -20,8 +20,8 @@ from marklens.watching.state import WatchState
 from marklens.watching.state_file import open_state, reporting
 from marklens.watching.watcher import find_conflicts
 
-Recipe = Callable[[Question], Mapping[str, Any]]
-"""How filings are looked at now, see `watching.recipe`."""
+Recipe = Callable[[Engine, Question], Mapping[str, Any]]
+"""How filings are looked at, see `watching.recipe`."""
 
 
 class ServedWatch:
@@ -29,7 +29,7 @@ class ServedWatch:
 
     Args:
         path: of the state; no other watch may have it.
-        recipe: of the index as it is now.
+        recipe: of the index that an engine has open, whatever lies on the disk by now.
 
     Raises:
         UsageError: another watch has the state, or the file is something else.
@@ -68,7 +68,7 @@ class ServedWatch:
             PictureError: the picture cannot be used.
             Interrupted: `stop` was set.
         """
-        key, document = make_key(filing, digest), self._recipe(question)
+        key, document = make_key(filing, digest), self._recipe(engine, question)
         with self._state() as state:
             recipe, known = state.recipe(document), state.known(key)
         was_known = known is not None
@@ -104,7 +104,8 @@ class ServedWatch:
     def page(self, after: int, limit: int, least: float) -> str:
         """The same as a page for people."""
         with self._state() as state:
-            return conflicts_page(state.shown_after(after, limit, least), [], {"threshold": f"{least:g}"})
+            shown = state.shown_after(after, limit, least)
+        return conflicts_page(shown, [], {"threshold": f"{least:g}"})
 
     def table(self, after: int, limit: int, least: float) -> str:
         """The same as CSV."""

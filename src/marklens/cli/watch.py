@@ -57,7 +57,9 @@ def watch(
             show_default=False,
         ),
     ] = None,
-    top: Annotated[int, typer.Option("--top", min=1, help="How many conflicts of one filing.")] = 10,
+    top: Annotated[
+        int, typer.Option("--top", min=1, help="How many conflicts of one filing, and as many more by name.")
+    ] = 10,
     state: Annotated[
         Path | None,
         typer.Option(
@@ -106,12 +108,14 @@ def watch(
 
     Example: marklens watch new-filings --index my-marks --out reports/today.html --threshold 0.6
     """
+    from contextlib import closing
     from functools import partial
 
     from marklens.assembly import open_engine
+    from marklens.core.images import decode
     from marklens.core.resources import graceful_stop
     from marklens.datasets.opening import open_dataset
-    from marklens.indexing.folder import IndexFolder, load_complete
+    from marklens.indexing.decoding import decode_with, decoding_worker
     from marklens.opened.reasons import page_reason
     from marklens.questions import make_filter, read_ids
     from marklens.settings import load_settings
@@ -130,21 +134,20 @@ def watch(
             f"--out names the page of the report: give a name that ends in .html, not {out.name}"
         )
     dataset, settings, out = open_dataset(filings), load_settings(), out.absolute()
-    recipe = recipe_of(
-        load_complete(IndexFolder(index)),
-        settings.scoring.model_dump(),
-        settings.search.model_dump(),
-        question,
-    )
     engine = open_engine(index, settings)
+    recipe = recipe_of(engine, settings.scoring.model_dump(), settings.search.model_dump(), question)
     facts = {"marks watched": f"{_watched(engine, wanted):,}", "threshold": f"{threshold:g}"}
-    with open_state(state or out.with_name(STATE)) as remembered:
+    with (
+        open_state(state or out.with_name(STATE)) as remembered,
+        closing(decoding_worker(settings.build.timeout)) as worker,
+    ):
         reports = list(write_unwritten(remembered))
         watcher = Watcher(
             engine,
             remembered,
             question,
             remembered.recipe(recipe),
+            partial(decode_with, worker) if settings.build.workers else decode,
             partial(page_reason, engine),
             day,
             recheck,

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -16,6 +17,8 @@ from marklens.core.errors import ArtifactError, DiskSpaceError
 Arrays = Mapping[str, npt.NDArray[Any]]
 DISK_FULL = ("No space left", "disk is full")
 """How the system and SQLite say it; FAISS passes on only the words."""
+_HALVES = re.compile("[\ud800-\udc7f\udd00-\udfff]")
+"""Of surrogate pairs, but for those that stand for the bytes of file names that are no UTF-8."""
 
 
 def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
@@ -56,12 +59,13 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file atomically, UTF-8."""
+    """Write a text file atomically, as `encoded`."""
+    write_bytes(path, encoded(text))
 
-    def write(temporary: Path) -> None:
-        temporary.write_text(text, encoding="utf-8", errors="surrogateescape")
 
-    write_atomic(path, write)
+def encoded(text: str) -> bytes:
+    """UTF-8 of any text: file names give their own bytes, halves of surrogate pairs become U+FFFD."""
+    return _HALVES.sub("\ufffd", text).encode("utf-8", "surrogateescape")
 
 
 def write_json(path: Path, document: Any) -> None:

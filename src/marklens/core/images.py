@@ -45,12 +45,21 @@ def read_picture(path: Path, crop: Crop | None = None) -> Pixels:
     Raises:
         PictureError: the file cannot be read or decoded, with the reason.
     """
+    return decode(read_file(path), crop)
+
+
+def read_file(path: Path) -> bytes:
+    """The bytes of a picture file.
+
+    Raises:
+        PictureError: it cannot be read, or is too large.
+    """
     try:
         if path.stat().st_size > MAX_BYTES:
             raise PictureError(
                 "too-large", f"{path.stat().st_size >> 20} MB on disk, at most {MAX_BYTES >> 20}"
             )
-        return decode(path.read_bytes(), crop)
+        return path.read_bytes()
     except FileNotFoundError:
         raise PictureError("missing-file", "no such file") from None
     except OSError as error:

@@ -22,6 +22,8 @@ _DOTTED = re.compile(r"(\d{1,2})(?:\.(\d{1,2}))?(?:\.(\d{1,2}))?\.?")
 _COMPACT = re.compile(r"\d{5,6}")
 _YEAR = re.compile(r"(\d{4})(?:\.0*|[-/]\d{1,2}.*|\.\d{1,2}\.\d.*)?", re.ASCII)
 _SEPARATORS = re.compile(r"[;,|\s]+")
+_SURROGATES = re.compile("[\ud800-\udfff]")
+"""Half a character, as JSON's escapes may give; no file and no database takes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +117,12 @@ def parse_text(value: Any) -> str | None:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
     words = " ".join(map(str, value)) if isinstance(value, list) else str(value)
-    return " ".join(words.split()) or None
+    return " ".join(_clean(words).split()) or None
 
 
 def choose_id(given: Any, file: str, taken: set[str]) -> str | None:
     """The given id, else the file's stem, else the file name; None when all are taken. Notes it as taken."""
-    first = str(given).strip() if isinstance(given, str | int) else ""
+    first = _clean(str(given)).strip() if isinstance(given, str | int) else ""
     first = first or os.path.splitext(os.path.basename(file))[0]
     for id_ in (first, file):
         if id_ not in taken:
@@ -138,8 +140,12 @@ def _year_or_fault(value: Any, report: Report) -> int | None:
 
 
 def _attributes(entry: Mapping[str, Any], known: Collection[str]) -> dict[str, str]:
-    shown = {str(key): _as_text(value) for key, value in entry.items() if key not in known}
+    shown = {_clean(str(key)): _clean(_as_text(value)) for key, value in entry.items() if key not in known}
     return {key: text for key, text in shown.items() if text}
+
+
+def _clean(text: str) -> str:
+    return _SURROGATES.sub("\ufffd", text)
 
 
 def _as_text(value: Any) -> str:

@@ -166,6 +166,11 @@ class Manifest:
     seconds: Mapping[str, float] = field(default_factory=dict)
     made: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def content(self) -> Sequence[Any]:
+        """What differs wherever marks were added or removed."""
+        return self.source, self.added, self.counts["marks"], sorted(self.removed)
+
     def save(self, folder: IndexFolder) -> None:
         """Write manifest.json atomically."""
         write_json(folder.manifest, {"format": FORMAT, **asdict(self)})

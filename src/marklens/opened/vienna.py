@@ -8,8 +8,9 @@ from marklens.classifying.measuring import Asked
 from marklens.classifying.voting import NEIGHBOURS, PARTS, Bearers, Level, Neighbour, Suggestion, cut, suggest
 from marklens.core.errors import UsageError
 from marklens.core.ports import Progress
-from marklens.core.types import Mark
+from marklens.core.types import Filter, Mark
 from marklens.engine import Engine
+from marklens.risk import first_of, folded
 
 
 def bearers_of(engine: Engine, level: Level) -> Bearers:
@@ -60,9 +61,14 @@ def left_out(
         limit: how many at most.
         progress: is told of every mark.
         neighbours: that vote.
-        apart: an attribute; marks that share its value with the one asked for do not vote, such as those of
-            the same owner.
+        apart: an attribute, whatever its case; marks that share its value with the one asked for do not vote,
+            such as those of the same owner.
+
+    Raises:
+        UsageError: no mark of the index has that attribute.
     """
+    if apart is not None:
+        _require_attribute(engine, apart)
     asked = _spread(engine, level, limit)
     progress.start("suggest", len(asked))
     for number, mark in asked:
@@ -78,6 +84,14 @@ def left_out(
         progress.advance(1)
 
 
+def _require_attribute(engine: Engine, name: str) -> None:
+    known = engine.catalog.facets(Filter()).attributes
+    if first_of(dict.fromkeys(known, name), [folded(name)]) is None:
+        raise UsageError(
+            f"no mark of this index has '{name}': its attributes are {', '.join(sorted(known)) or 'none'}"
+        )
+
+
 def _spread(engine: Engine, level: Level, limit: int) -> list[tuple[int, Mark]]:
     """Marks with codes, evenly spread."""
     numbers = engine.catalog.codes(PARTS[level]).numbers
@@ -88,7 +102,7 @@ def _spread(engine: Engine, level: Level, limit: int) -> list[tuple[int, Mark]]:
 
 def _differ(mark: Mark, other: Mark, name: str) -> bool:
     """Whether two marks have different values of an attribute; where one has none, they have."""
-    mine, theirs = mark.attributes.get(name), other.attributes.get(name)
+    mine, theirs = (first_of(one.attributes, [folded(name)]) for one in (mark, other))
     return mine is None or mine != theirs
 
 

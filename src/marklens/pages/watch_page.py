@@ -53,10 +53,17 @@ class ConflictCard:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A new filing with all its conflicts, the best first."""
+    """A new filing with its conflicts, the best first.
+
+    Attributes:
+        filing: it.
+        cards: the conflicts.
+        left_out: how many more there are than are shown.
+    """
 
     filing: Party
     cards: Sequence[ConflictCard]
+    left_out: int = 0
 
 
 def watch_page(

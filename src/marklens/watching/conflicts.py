@@ -1,6 +1,6 @@
 """What a watch looks for, and what it finds."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -18,7 +18,7 @@ class Question:
         threshold: least score of a conflict, 0..1, on the scale of the search.
         name_threshold: least likeness of the words, 0..1, from which a mark is a conflict whatever its
             picture; None looks at the score alone.
-        top: conflicts of one filing at most, the best ones.
+        top: conflicts of one filing at most, the best ones; as many again that only the words are alike of.
         wanted: what the marks of the portfolio must satisfy.
         read: whether words are read off the pictures of filings whose dataset gives none.
     """
@@ -29,11 +29,21 @@ class Question:
     wanted: Filter = field(default_factory=Filter)
     read: bool = False
 
-    def is_conflict(self, hit: Hit) -> bool:
-        """Whether a mark is near enough, by its score or by its words."""
+    def chosen(self, hits: Sequence[Hit]) -> tuple[list[Hit], int]:
+        """The conflicts among hits, best first, and how many more there are.
+
+        Args:
+            hits: best first.
+        """
+        near = [hit for hit in hits if hit.score >= self.threshold]
+        named = [hit for hit in hits if hit.score < self.threshold and self._sounds(hit)]
+        named.sort(key=lambda hit: hit.scores.text or 0, reverse=True)  # among equals the better score first
+        best = [*near[: self.top], *named[: self.top]]
+        return best, len(near) + len(named) - len(best)
+
+    def _sounds(self, hit: Hit) -> bool:
         words = hit.scores.text
-        sounds = self.name_threshold is not None and words is not None and words >= self.name_threshold
-        return hit.score >= self.threshold or sounds
+        return self.name_threshold is not None and words is not None and words >= self.name_threshold
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +57,7 @@ class Conflict:
         scores: that of every channel; None where it does not apply.
         views: the view of the filing and that of the mark that matched best.
         risk: what the register says beside that.
+        left_out: how many more conflicts the filing has than were kept of it.
         shown: pictures and reasons for the page, until it is written.
     """
 
@@ -56,6 +67,7 @@ class Conflict:
     scores: Mapping[str, float | None]
     views: tuple[str, ...]
     risk: Risk
+    left_out: int = 0
     shown: Mapping[str, Any] = field(default_factory=dict)
 
     def document(self) -> dict[str, Any]:
@@ -67,6 +79,7 @@ class Conflict:
             "scores": dict(self.scores),
             "views": list(self.views),
             "risk": {"level": self.risk.level, "reasons": list(self.risk.reasons)},
+            "left_out": self.left_out,
         }
 
     @staticmethod
@@ -75,17 +88,27 @@ class Conflict:
         risk = Risk(document["risk"]["level"], tuple(document["risk"]["reasons"]))
         views = tuple(document["views"])
         return Conflict(
-            document["filing"], document["mark"], document["score"], document["scores"], views, risk, shown
+            document["filing"],
+            document["mark"],
+            document["score"],
+            document["scores"],
+            views,
+            risk,
+            document.get("left_out", 0),  # states of before have none
+            shown,
         )
 
 
-def make_conflict(filing: Mark, words: str | None, hit: Hit, shown: Mapping[str, Any]) -> Conflict:
+def make_conflict(
+    filing: Mark, words: str | None, hit: Hit, left_out: int, shown: Mapping[str, Any]
+) -> Conflict:
     """The conflict of a filing and a hit.
 
     Args:
         filing: that was searched for.
         words: that counted for it: given or read.
         hit: what was found.
+        left_out: see `Conflict`.
         shown: see `Conflict`.
     """
     scores = {name.rstrip("_"): value for name, value in asdict(hit.scores).items()}
@@ -96,6 +119,7 @@ def make_conflict(filing: Mark, words: str | None, hit: Hit, shown: Mapping[str,
         scores,
         tuple(view.label for view in hit.views),
         judge(filing.attributes, hit.mark.attributes),
+        left_out,
         shown,
     )
 

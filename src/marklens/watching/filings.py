@@ -8,6 +8,7 @@ from datetime import date
 from hashlib import sha256
 from pathlib import PurePosixPath
 
+from marklens.core.artifacts import encoded
 from marklens.core.artifacts import sha256 as file_digest
 from marklens.core.errors import PictureError, UsageError
 from marklens.core.types import Mark
@@ -57,8 +58,8 @@ def make_key(filing: Mark, picture: str, file: str | None = None) -> Key:
         picture: SHA-256 of its bytes, in hexadecimal.
         file: where its id follows from that name.
     """
-    said = (filing.text or "").encode("utf-8", "surrogateescape")
-    return Key(filing.id, file, sha256(picture.encode("ascii") + b"\0" + said).hexdigest())
+    said = picture.encode("ascii") + b"\0" + encoded(filing.text or "")
+    return Key(filing.id, file, sha256(said).hexdigest())
 
 
 def filed(filing: Mark) -> str | None:

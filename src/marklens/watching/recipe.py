@@ -3,27 +3,27 @@
 from collections.abc import Mapping
 from typing import Any
 
-from marklens.indexing.folder import Manifest
+from marklens.engine import Engine
 from marklens.watching.conflicts import Question
 
 
 def recipe_of(
-    manifest: Manifest, scoring: Mapping[str, Any], search: Mapping[str, Any], question: Question
+    engine: Engine, scoring: Mapping[str, Any], search: Mapping[str, Any], question: Question
 ) -> dict[str, Any]:
     """A document with the names that people are told when something differs.
 
     Args:
-        manifest: of the index.
+        engine: with which filings are looked at.
         scoring: the settings of that section.
         search: the settings of that section.
         question: what is asked of every filing.
     """
-    wanted = question.wanted
+    wanted, made = question.wanted, engine.recipe
     return {
-        "index": [manifest.source, manifest.added, manifest.counts["marks"], sorted(manifest.removed)],
-        "network": manifest.recipe.model["hash"],
-        "views": dict(manifest.recipe.preprocessing),
-        "reduction": [dict(manifest.recipe.pca), dict(manifest.recipe.patches)],
+        "index": list(engine.content),
+        "network": made["model"]["hash"],
+        "views": made["preprocessing"],
+        "reduction": [made["pca"], made["patches"]],
         "scoring": dict(scoring),
         "search": {name: value for name, value in search.items() if name != "cache_mb"},
         "threshold": question.threshold,

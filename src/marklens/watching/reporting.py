@@ -2,11 +2,16 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from loguru import logger
+
 from marklens.core.artifacts import write_text
+from marklens.core.errors import DiskSpaceError
 from marklens.core.types import Fault
 from marklens.pages.reasons import Overlay, Patch
 from marklens.pages.watch_page import Case, ConflictCard, Party, watch_page
@@ -25,14 +30,24 @@ _FACTS = {
     "owner": OWNER_NAMES,
     "office": ("office",),
 }
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet takes for the beginning of a formula; registers hold what strangers write."""
+_FORMULA = re.compile(r'(^|[;\t\r\n])(?=["\t\r]*[=+@-])|^(?=[\t\r])')
+"""Where a spreadsheet sees a formula, also one that takes ; or a tab for the end of a cell; registers hold
+what strangers write."""
 
 
 def write_unwritten(state: WatchState) -> Iterator[tuple[Report, list[Conflict]]]:
-    """Write the reports that a run had opened when it ended early, where it meant to."""
+    """Write the reports that a run had opened when it ended early, where it meant to.
+
+    Where that cannot be, what one tells waits for the next report.
+    """
     for report in state.unwritten():
-        yield report, _write(state, report)
+        try:
+            conflicts = _write(state, report)
+        except (OSError, DiskSpaceError) as error:
+            state.unbind(report)
+            logger.warning("{} cannot be written ({}): the next report tells it", report.path, error)
+            continue
+        yield report, conflicts
 
 
 def write_waiting(
@@ -62,13 +77,17 @@ def _free(state: WatchState, wanted: Path) -> Path:
 
 
 def _write(state: WatchState, report: Report) -> list[Conflict]:
-    """Both files, then the mark that they are there; the same again gives the same bytes."""
+    """Both files, then the mark that they are there; the same again gives the same bytes.
+
+    Returns:
+        the conflicts, without the pictures: those of many reports would fill the memory.
+    """
     filings = state.conflicts_of(report)
     conflicts = [conflict for _, found in filings for conflict in found]
     write_text(report.path.with_suffix(TABLE), conflicts_table(conflicts))
     write_text(report.path, conflicts_page(filings, state.faults_of(report), report.facts))
     state.mark_written(report)
-    return conflicts
+    return [replace(conflict, shown={}) for conflict in conflicts]
 
 
 def conflicts_page(
@@ -88,7 +107,8 @@ def conflicts_page(
 
 
 def _case(picture: str | None, conflicts: Sequence[Conflict]) -> Case:
-    return Case(_party(conflicts[0].filing, picture), [_card(conflict) for conflict in conflicts])
+    cards, left_out = [_card(conflict) for conflict in conflicts], max(one.left_out for one in conflicts)
+    return Case(_party(conflicts[0].filing, picture), cards, left_out)
 
 
 def _card(conflict: Conflict) -> ConflictCard:
@@ -134,7 +154,7 @@ def conflicts_table(conflicts: Sequence[Conflict]) -> str:
     lines.writerow(
         [
             *(f"filing {name}" for name in sides), *(f"mark {name}" for name in sides),
-            "score", *channels, "risk", "reasons",
+            "score", *channels, "risk", "reasons", "left out",
         ]
     )  # fmt: skip
     for conflict in conflicts:
@@ -145,10 +165,11 @@ def conflicts_table(conflicts: Sequence[Conflict]) -> str:
         ]
         scores = [conflict.score, *(conflict.scores[name] for name in channels)]
         shown = ["" if score is None else f"{score:.4f}" for score in scores]
-        lines.writerow([*map(_cell, cells), *shown, conflict.risk.level, "; ".join(conflict.risk.reasons)])
+        reasons = _cell("; ".join(conflict.risk.reasons))
+        lines.writerow([*map(_cell, cells), *shown, conflict.risk.level, reasons, conflict.left_out or ""])
     return out.getvalue()
 
 
 def _cell(text: str | None) -> str:
     """A text that no spreadsheet takes for a formula."""
-    return "" if text is None else f"'{text}" if text.startswith(_FORMULA) else text
+    return "" if text is None else _FORMULA.sub(r"\1'", text)

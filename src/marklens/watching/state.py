@@ -79,10 +79,11 @@ class WatchState:
 
     def remember(
         self, key: Key, known: Known | None, recipe: int, conflicts: Sequence[Conflict], picture: str | None
-    ) -> int:
+    ) -> None:
         """Note that a filing was looked at, with what was found, all at once.
 
-        Conflicts that are in a report stay there as they are; those that still wait are replaced.
+        Conflicts that are in a report stay there as they are. Those that still wait are brought up to date
+        under the numbers they have, and go only where they are found no more.
 
         Args:
             key: of the filing.
@@ -90,13 +91,9 @@ class WatchState:
             recipe: how it was looked at.
             conflicts: that were found.
             picture: of the filing, for the page.
-
-        Returns:
-            how many of the conflicts are new.
         """
         with self._writing():
             number = self._noted(key, known, recipe, picture if conflicts else None)
-            self._db.execute("DELETE FROM conflicts WHERE filing = ? AND report IS NULL", [number])
             rows = [
                 (
                     number, bindable(found.mark["id"]), found.score, json.dumps(found.document()),
@@ -104,15 +101,27 @@ class WatchState:
                 )
                 for found in conflicts
             ]  # fmt: skip
-            return (
-                self._db.executemany(
-                    "INSERT OR IGNORE INTO conflicts (filing, mark, score, document, shown)"
-                    " VALUES (?, CAST(? AS TEXT), ?, ?, ?)",
-                    rows,
-                ).rowcount
-                if rows
-                else 0
+            kept = {mark for _, mark, *_ in rows}
+            waiting = self._db.execute(
+                "SELECT number, mark FROM conflicts WHERE filing = ? AND report IS NULL", [number]
+            ).fetchall()
+            gone = [(waits,) for waits, mark in waiting if bindable(mark) not in kept]
+            self._db.executemany("DELETE FROM conflicts WHERE number = ?", gone)
+            self._db.executemany(
+                "INSERT INTO conflicts (filing, mark, score, document, shown)"
+                " VALUES (?, CAST(? AS TEXT), ?, ?, ?) ON CONFLICT (filing, mark) DO UPDATE"
+                " SET score = excluded.score, document = excluded.document, shown = excluded.shown"
+                " WHERE report IS NULL",
+                rows,
             )
+
+    def pass_over(self, key: Key, known: Known | None, recipe: int) -> None:
+        """Note that a filing cannot be looked at in this way; what was found before stays."""
+        with self._writing():
+            if known is None:
+                self._noted(key, None, recipe, None)
+            else:
+                self._db.execute("UPDATE filings SET recipe = ? WHERE number = ?", [recipe, known.number])
 
     def note(self, fault: Fault) -> None:
         """Remember what could not be used, for the next report; what was told before is not told again."""
@@ -162,7 +171,7 @@ class WatchState:
     ) -> list[tuple[int, dict[str, Any]]]:
         """Number and document of conflicts in the order in which they were found, from behind a number on."""
         rows = self._db.execute(
-            "SELECT rowid, document FROM conflicts WHERE rowid > ? AND score >= ? ORDER BY rowid LIMIT ?",
+            "SELECT number, document FROM conflicts WHERE number > ? AND score >= ? ORDER BY number LIMIT ?",
             [number, least, limit],
         )
         return [(found, json.loads(document)) for found, document in rows]
@@ -171,8 +180,8 @@ class WatchState:
         self, number: int, limit: int, least: float = 0.0
     ) -> list[tuple[str | None, list[Conflict]]]:
         """The same with their pictures, where no report has taken them; the best first, by filing."""
-        chosen = "SELECT rowid FROM conflicts WHERE rowid > ? AND score >= ? ORDER BY rowid LIMIT ?"
-        where = f"conflicts.rowid IN ({chosen}) ORDER BY score DESC, filing, mark"
+        chosen = "SELECT number FROM conflicts WHERE number > ? AND score >= ? ORDER BY number LIMIT ?"
+        where = f"conflicts.number IN ({chosen}) ORDER BY score DESC, filing, mark"
         return self._by_filing(where, [number, least, limit])
 
     def documents_of(self, filing: int) -> list[dict[str, Any]]:
@@ -204,10 +213,18 @@ class WatchState:
             self._db.execute("UPDATE conflicts SET shown = NULL WHERE report = ?", [report.number])
             self._db.execute("UPDATE reports SET written = 1 WHERE number = ?", [report.number])
 
+    def unbind(self, report: Report) -> None:
+        """Let what a report would have told wait for the next one: it cannot be written where it should."""
+        with self._writing():
+            for table in ("conflicts", "faults"):
+                self._db.execute(f"UPDATE {table} SET report = NULL WHERE report = ?", [report.number])
+            self._db.execute("DELETE FROM reports WHERE number = ?", [report.number])
+
     def is_empty_page(self, path: Path) -> bool:
-        """Whether the last report at a path told of no conflict: it may be replaced."""
+        """Whether the last report at a path told of no conflict and no fault: it may be replaced."""
         row = self._db.execute(
-            "SELECT (SELECT COUNT(*) FROM conflicts WHERE report = number) FROM reports"
+            "SELECT (SELECT COUNT(*) FROM conflicts WHERE report = reports.number)"
+            " + (SELECT COUNT(*) FROM faults WHERE report = reports.number) FROM reports"
             " WHERE path = CAST(? AS TEXT) ORDER BY number DESC LIMIT 1",
             [bindable(str(path))],
         ).fetchone()
@@ -216,7 +233,7 @@ class WatchState:
     def _by_filing(self, where: str, values: Sequence[Any]) -> list[tuple[str | None, list[Conflict]]]:
         """Picture and conflicts of filings, in the order of the rows."""
         rows = self._db.execute(
-            "SELECT filing, picture, document, shown FROM conflicts JOIN filings ON number = filing"
+            "SELECT filing, picture, document, shown FROM conflicts JOIN filings ON filings.number = filing"
             f" WHERE {where}",
             values,
         )

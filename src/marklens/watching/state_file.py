@@ -13,8 +13,16 @@ from marklens.retrieval.catalog_database import readable
 from marklens.watching.state import WatchState
 
 APPLICATION = 0x4D6B5761
-VERSION = 1
+VERSION = 2
 BUSY_SECONDS = 30.0
+_CONFLICTS = """
+CREATE TABLE conflicts (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, filing INTEGER NOT NULL REFERENCES filings (number),
+    mark TEXT NOT NULL, score REAL NOT NULL, document TEXT NOT NULL, shown TEXT,
+    report INTEGER REFERENCES reports (number), UNIQUE (filing, mark)
+);
+"""
+"""A number is never used again: who has read up to one must not miss what comes later."""
 _TABLES = f"""
 BEGIN;
 CREATE TABLE recipes (number INTEGER PRIMARY KEY, document TEXT NOT NULL UNIQUE);
@@ -23,10 +31,7 @@ CREATE TABLE filings (
     recipe INTEGER NOT NULL REFERENCES recipes (number), checked TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP,
     picture TEXT, UNIQUE (digest, id)
 );
-CREATE TABLE conflicts (
-    filing INTEGER NOT NULL REFERENCES filings (number), mark TEXT NOT NULL, score REAL NOT NULL,
-    document TEXT NOT NULL, shown TEXT, report INTEGER REFERENCES reports (number), UNIQUE (filing, mark)
-);
+{_CONFLICTS}
 CREATE INDEX conflicts_report ON conflicts (report);
 CREATE TABLE faults (
     item TEXT NOT NULL, kind TEXT NOT NULL, reason TEXT NOT NULL, report INTEGER REFERENCES reports (number),
@@ -39,6 +44,18 @@ PRAGMA application_id = {APPLICATION};
 PRAGMA user_version = {VERSION};
 COMMIT;
 """
+_SECOND = f"""
+BEGIN;
+ALTER TABLE conflicts RENAME TO version_1;
+{_CONFLICTS}
+INSERT INTO conflicts (number, filing, mark, score, document, shown, report)
+    SELECT rowid, filing, mark, score, document, shown, report FROM version_1;
+DROP TABLE version_1;
+CREATE INDEX conflicts_report ON conflicts (report);
+PRAGMA user_version = 2;
+COMMIT;
+"""
+"""From version 1, whose conflicts had no numbers of their own."""
 
 
 @contextmanager
@@ -85,13 +102,15 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
     )
     if tables and application != APPLICATION:
         raise UsageError(f"{path} is no state of a watch: give another file to --state")
-    if tables and version != VERSION:
+    if tables and version not in {1, VERSION}:
         raise ArtifactError(
             f"{path} is of version {version}, this Marklens has {VERSION}: give another --state"
         )
     db.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
     if not tables:
         db.executescript(_TABLES)
+    elif version == 1:
+        db.executescript(_SECOND)
 
 
 @contextmanager

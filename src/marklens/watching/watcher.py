@@ -9,7 +9,7 @@ from typing import Any
 from loguru import logger
 
 from marklens.core.errors import MarklensError, PictureError
-from marklens.core.images import read_picture
+from marklens.core.images import read_file
 from marklens.core.ports import Dataset, Progress
 from marklens.core.resources import StopFlag
 from marklens.core.types import Fault, Hit, Mark, Pixels
@@ -23,6 +23,11 @@ from marklens.watching.state import Known, WatchState
 
 Explain = Callable[[SearchResult, Hit], ReasonOnPage | None]
 """Why a hit is one, for the page; None where that cannot be shown."""
+Decode = Callable[[bytes], Pixels]
+"""Makes a picture of the bytes of a file."""
+PASSING = ("unreadable", "missing-file", "killed")
+PASSING_REASONS = ("no process to draw", "drawing it takes more than", "out of memory")
+"""Failures that say more of the machine at that moment than of the picture: it is tried again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,7 @@ class Watcher:
         state: what is remembered.
         question: what counts as a conflict.
         recipe: number of how filings are looked at, see `WatchState.recipe`.
+        decode: makes the pictures.
         explain: why a hit is one.
         since: filings of before this day are passed over.
         recheck: whether filings looked at under another recipe are looked at again.
@@ -67,12 +73,13 @@ class Watcher:
         state: WatchState,
         question: Question,
         recipe: int,
+        decode: Decode,
         explain: Explain,
         since: date | None = None,
         recheck: bool = False,
     ) -> None:
         self._engine, self._state, self._question, self._recipe = engine, state, question, recipe
-        self._explain, self._since, self._recheck = explain, since, recheck
+        self._decode, self._explain, self._since, self._recheck = decode, explain, since, recheck
         self._counts: Counter[str] = Counter()
         self._outdated: Counter[int] = Counter()
         self._faults: list[Fault] = []
@@ -120,11 +127,12 @@ class Watcher:
 
     def _look(self, filing: Mark, key: Key, known: Known | None) -> None:
         try:
-            picture = read_picture(filing.path)
+            picture = self._decode(read_file(filing.path))
             conflicts = find_conflicts(self._engine, self._question, filing, picture, self._explain)
         except PictureError as error:
             self._note(Fault(filing.file, error.kind, error.reason))
-            self._state.remember(key, known, self._recipe, [], None)
+            if not _passes(error):
+                self._state.pass_over(key, known, self._recipe)
             return
         except (MarklensError, OSError, MemoryError):
             raise  # not the picture's doing
@@ -163,8 +171,8 @@ def find_conflicts(
         Interrupted: `stop` was set.
     """
     given = mark_text(filing.text, [])
-    # marks that are alike in their words alone come after all that are alike in their pictures
-    reach = question.top if question.name_threshold is None else engine.depth + NAMED
+    # all that the search ranks: to count what is left out, and as likeness of words alone ranks last
+    reach = max(question.top, engine.depth) + (0 if question.name_threshold is None else NAMED)
     result = engine.search(
         picture,
         reach,
@@ -173,8 +181,12 @@ def find_conflicts(
         read=question.read,
         stop=stop,
     )
-    found = [hit for hit in result.hits if question.is_conflict(hit)][: question.top]
-    return [make_conflict(filing, result.text, hit, _shown(result, hit, explain)) for hit in found]
+    found, left_out = question.chosen(result.hits)
+    return [make_conflict(filing, result.text, hit, left_out, _shown(result, hit, explain)) for hit in found]
+
+
+def _passes(error: PictureError) -> bool:
+    return error.kind in PASSING or error.reason.startswith(PASSING_REASONS)
 
 
 def _shown(result: SearchResult, hit: Hit, explain: Explain) -> dict[str, Any]:

@@ -307,7 +307,7 @@ function save(name, kind, text) {
 }
 function cell(value) {
   let text = value === null || value === undefined ? "" : String(value);
-  if (/^[=+\-@\t\r]/.test(text)) text = `'${text}`;
+  text = text.replace(/(^|[;\t\r\n])(?=["\t\r]*[=+\-@])|^(?=[\t\r])/g, "$1'");
   return `"${text.replaceAll('"', '""')}"`;
 }
 $("report-csv").addEventListener("click", () => {

@@ -1,10 +1,11 @@
-"""Uploads are decoded in processes of their own: what kills or hangs one costs that one picture.
+"""Pictures of strangers are decoded in processes of their own: what kills or hangs one costs one picture.
 
-A worker process imports this module, so it reaches nothing of the web framework.
+A worker process imports this module, so it reaches nothing that is slow to load.
 """
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from queue import LifoQueue
 
 from loguru import logger
@@ -18,7 +19,34 @@ MEMORY = 1 << 30
 """Bytes of address space beyond what a worker has when it starts; 50 million pixels take 800 MB."""
 PLAIN = b"P6"
 """No picture, and quickly seen to be none."""
-Upload = tuple[bytes, Crop | None]
+BROKEN_OFF = "its decoding was broken off: try again"
+
+
+def decoding_worker(timeout: float) -> Worker:
+    """A process that decodes for `decode_with`, a picture in `timeout` seconds at most."""
+    return Worker(_guarded, timeout)
+
+
+def decode_with(worker: Worker, data: bytes, crop: Crop | None = None) -> Pixels:
+    """Decode the bytes of one picture, see `core.images.decode`.
+
+    Raises:
+        PictureError: as there, and of the kind ``hung`` where it took too long, ``crashed`` where it ended
+            its worker, ``killed`` where something else did.
+        ModelError: the worker cannot be started.
+    """
+    try:
+        answer: Pixels | PictureError = worker.run(_decoded, (data, crop))
+    except WorkerLost as lost:
+        logger.warning("a picture was given up: its worker {}", lost)
+        if lost.hung:
+            raise PictureError("hung", "decoding it takes too long") from None
+        if not lost.killed:
+            raise PictureError("crashed", "decoding it fails beyond repair") from None
+        raise PictureError("killed", BROKEN_OFF) from None
+    if isinstance(answer, PictureError):
+        raise answer
+    return answer
 
 
 class Decoder:
@@ -33,7 +61,7 @@ class Decoder:
     """
 
     def __init__(self, workers: int, timeout: float) -> None:
-        self._workers = [Worker(_guarded, timeout) for _ in range(workers)]
+        self._workers = [decoding_worker(timeout) for _ in range(workers)]
         self._idle: LifoQueue[Worker] = LifoQueue()
         for worker in self._workers:
             self._idle.put(worker)
@@ -41,17 +69,17 @@ class Decoder:
 
     def start(self) -> None:
         """Start every worker now, rather than at the first picture that needs it."""
-        for waiting in [self._threads.submit(self._run, worker, (PLAIN, None)) for worker in self._workers]:
-            waiting.result()
+        for waiting in [self._threads.submit(self._run, worker, PLAIN, None) for worker in self._workers]:
+            with suppress(PictureError):
+                waiting.result()
 
     def decode(self, data: bytes, crop: Crop | None = None) -> Pixels:
-        """Decode the bytes of one picture, see `core.images.decode`.
+        """Decode the bytes of one picture.
 
         Raises:
-            PictureError: as there, and of the kind ``hung`` where it took too long, ``crashed`` where it
-                ended its worker, ``killed`` where something else did.
+            PictureError: see `decode_with`.
         """
-        return self._threads.submit(self._lent, (data, crop)).result()
+        return self._threads.submit(self._lent, data, crop).result()
 
     def close(self) -> None:
         """End the workers; no picture may be under way."""
@@ -61,29 +89,19 @@ class Decoder:
         for worker in self._workers:
             worker.close()
 
-    def _lent(self, upload: Upload) -> Pixels:
+    def _lent(self, data: bytes, crop: Crop | None) -> Pixels:
         worker = self._idle.get()
         try:
-            answer = self._run(worker, upload)
+            return self._run(worker, data, crop)
         finally:
             self._idle.put(worker)
-        if isinstance(answer, PictureError):
-            raise answer
-        return answer
 
-    def _run(self, worker: Worker, upload: Upload) -> Pixels | PictureError:
+    def _run(self, worker: Worker, data: bytes, crop: Crop | None) -> Pixels:
         try:
-            answer: Pixels | PictureError = worker.run(_decoded, upload)
-            return answer
-        except WorkerLost as lost:
-            logger.warning("a picture was given up: its worker {}", lost)
-            if lost.hung:
-                return PictureError("hung", "decoding it takes too long")
-            if not lost.killed:
-                return PictureError("crashed", "decoding it fails beyond repair")
+            return decode_with(worker, data, crop)
         except ModelError as error:
             logger.error("{}", error)
-        return PictureError("killed", "its decoding was broken off: try again")
+            raise PictureError("killed", BROKEN_OFF) from error
 
 
 def _guarded() -> Callable[[bytes, Crop | None], Pixels]:
@@ -105,7 +123,9 @@ def _address_space() -> int:
     return int(psutil.Process().memory_info().vms)
 
 
-def _decoded(upload: Upload, decoding: Callable[[bytes, Crop | None], Pixels]) -> Pixels | PictureError:
+def _decoded(
+    upload: tuple[bytes, Crop | None], decoding: Callable[[bytes, Crop | None], Pixels]
+) -> Pixels | PictureError:
     """In the worker: a picture, or why there is none."""
     try:
         return decoding(*upload)

@@ -95,7 +95,16 @@ def test_scores_that_round_otherwise_are_the_same(index: Path, logo: Path) -> No
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{}", "<html></html>", "[1]", '{"a":' * 9999, '{"record": {"question": [], "hits": 1}}', '{"record": 3}']
+    "text",
+    [
+        "",
+        "{}",
+        "<html></html>",
+        "[1]",
+        '{"a":' * 9999,
+        '{"record": {"question": [], "hits": 1}}',
+        '{"record": 3}',
+    ],
 )
 def test_what_is_no_report_is_refused(tmp_path: Path, index: Path, text: str) -> None:
     report = tmp_path / "report.txt"

@@ -11,7 +11,7 @@ from marklens.core.types import Hit, Mark, Scores, View
 from marklens.documents import Answer, Asked, search_document, text_document
 from marklens.engine import Engine, Explained, SearchResult
 from marklens.opened.pictures import Loaded
-from marklens.opened.question import Question, weighed
+from marklens.opened.question import Question, weights_of
 from marklens.opened.reasons import page_reason, page_reasons
 from marklens.opened.record import Origin, make_record
 from marklens.opened.table import COLUMNS, lines_of, row_of
@@ -82,6 +82,11 @@ class Hits(Sequence["Found"]):
         return self._part
 
     @property
+    def note(self) -> str | None:
+        """Why the search found nothing, in one line; None where it found something."""
+        return self.asking.result.note
+
+    @property
     def timings_ms(self) -> Mapping[str, float]:
         """Milliseconds by stage: preprocess, embed, retrieve, rerank, total."""
         return self.asking.timings
@@ -103,6 +108,8 @@ class Hits(Sequence["Found"]):
 
     def __repr__(self) -> str:
         title = f"{len(self)} hit{'' if len(self) == 1 else 's'} for {self.asking.name}"
+        if self.note:
+            title += f": {self.note}"
         return "\n".join([title, *lines_of(self.hits)])
 
     def _repr_html_(self) -> str:
@@ -117,7 +124,7 @@ class Hits(Sequence["Found"]):
         last = max((hit.rank for hit in self.hits), default=len(found))
         if last < len(found):
             question, found = replace(question, top=last), found[:last]
-        weights = weighed(asking.engine.weights, question.aspect, question.weights)
+        weights = weights_of(asking.engine, question)
         return make_record(asking.origin, question, weights, asking.pictures, found)
 
     def to_dict(self, explain: bool = False) -> dict[str, Any]:
@@ -155,7 +162,7 @@ class Hits(Sequence["Found"]):
         facts = {"marks": f"{asking.engine.catalog.counts().marks:,}", **_facts(record)}
         reasons = page_reasons(asking.engine, self._shown, views)
         kept = json.dumps(record, sort_keys=True)
-        return results_page(shown, self.hits, question.wanted, None, facts, reasons, kept)
+        return results_page(shown, self.hits, question.wanted, None, facts, reasons, kept, self.note)
 
     @property
     def _shown(self) -> SearchResult:

@@ -10,10 +10,12 @@ from typing import Any
 from marklens import __version__
 from marklens.core.errors import UsageError
 from marklens.core.types import Filter, Hit
+from marklens.engine import Engine
 from marklens.opened.pictures import Loaded
 from marklens.opened.question import Question
 from marklens.opened.remembered import Record, RecordedPicture
 from marklens.reranking.scoring import Weights
+from marklens.settings import Settings
 
 SETTINGS = ("search", "scoring")
 """Sections of the settings that decide what a search finds; the rest is the index's."""
@@ -34,6 +36,12 @@ class Origin:
     version: str
     model: str
     settings: Mapping[str, Mapping[str, Any]]
+
+
+def origin_of(engine: Engine, settings: Settings) -> Origin:
+    """Where the answers of an opened index come from; its settings are those that it was opened with."""
+    kept = settings.model_dump(mode="json", include=set(SETTINGS))
+    return Origin(engine.version, engine.recipe["model"]["hash"], kept)
 
 
 def make_record(
@@ -94,7 +102,7 @@ def question_of(record: Record, pictures: Sequence[Path] = ()) -> Question:
     files = tuple(pictures) or tuple(Path(picture.file) for picture in asked.pictures if picture.file)
     if asked.pictures and len(files) != len(asked.pictures):
         raise UsageError(
-            f"the report is of {len(asked.pictures)} picture(s), and where {len(files)} lie is known: give the "
+            f"the report is of {len(asked.pictures)} pictures, and {len(files)} files are known: give the "
             "picture, or all of several"
         )
     return Question(

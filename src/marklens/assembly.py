@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from marklens.core.artifacts import sha256
 from marklens.core.errors import ArtifactError, DatabaseError, IndexMismatchError, UsageError
 from marklens.core.ports import Dataset, LocalStore, Progress
 from marklens.core.resources import StopFlag
@@ -194,6 +195,7 @@ def open_engine(root: Path, settings: Settings) -> Engine:
         kept = PatchStore(folder.patches) if patches and settings.search.rerank else None
         if kept is not None:
             require_counts(folder, manifest, held.marks + held.removed, len(kept))
+        version = sha256(folder.manifest)
         if Manifest.load(folder) != manifest:
             raise ArtifactError(f"the files of {root} may be of two states")
     except (DatabaseError, UsageError):
@@ -224,7 +226,8 @@ def open_engine(root: Path, settings: Settings) -> Engine:
         lambda: TextMatcher(TextIndex.load(folder.texts)),
         settings.search.depth,
         settings.search.cache_mb << 20,
-        manifest.content,
+        version=version,
+        content=manifest.content,
     )
 
 

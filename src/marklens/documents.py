@@ -64,6 +64,7 @@ def search_document(engine: "Engine", answer: Answer, explain: bool) -> dict[str
             **filter_document(asked.wanted),
         },
         "hits": hits,
+        **_noted(result),
         "timings_ms": _rounded(answer.timings),
     }
 
@@ -96,8 +97,14 @@ def text_document(
     return {
         "query": {"text": text, **filter_document(wanted)},
         "hits": hits,
+        **_noted(result),
         "timings_ms": _rounded(result.timings_ms),
     }
+
+
+def _noted(result: "SearchResult") -> dict[str, str]:
+    """Why there are no hits, where there are none."""
+    return {} if result.note is None else {"note": result.note}
 
 
 def _rounded(timings: Mapping[str, float]) -> dict[str, float]:

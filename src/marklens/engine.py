@@ -30,6 +30,7 @@ from marklens.embeddings.pca_reducer import PcaReducer
 from marklens.embeddings.view_describer import ViewDescriber
 from marklens.preprocessing.mask_store import decode_mask
 from marklens.preprocessing.pipeline import ViewMaker
+from marklens.reranking.aspects import why_nothing_counts
 from marklens.reranking.reranker import Ranked, Reason, Reranker
 from marklens.reranking.scoring import Channels, Weights
 from marklens.retrieval.candidates import CandidateFinder
@@ -42,6 +43,7 @@ NAMED = 100
 """Marks that a name brings to a search by picture."""
 LEAST_TEXT = 0.4
 """Texts scoring below this are unrelated: docs/benchmarks.md, names."""
+NO_MARK, NO_NAME = "the filter leaves no mark", "no mark that the filter leaves is called like this"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +55,14 @@ class SearchResult:
         timings_ms: milliseconds by stage: preprocess, embed, retrieve, rerank, total.
         text: the words that counted: those given, else those read off the picture.
         query: the picture as it was compared; None for a search by name.
+        note: why there are no hits, in one line; None where there are some.
     """
 
     hits: tuple[Hit, ...]
     timings_ms: Mapping[str, float]
     text: str | None
     query: "Query | None" = None
+    note: str | None = None
 
     @property
     def views(self) -> tuple[View, ...]:
@@ -142,6 +146,7 @@ class Engine:
         open_names: opens the texts of the marks; called at the first search by name.
         depth: how many candidates stage 1 brings.
         cache_bytes: for pictures asked for lately, so that asking again with another filter costs no network.
+        version: SHA-256 of the index's manifest, for reports.
         content: what tells the marks of the index from those it had before a change, for reports.
     """
 
@@ -157,11 +162,12 @@ class Engine:
         open_names: Callable[[], TextMatcher],
         depth: int,
         cache_bytes: int = 0,
+        version: str = "",
         content: Sequence[Any] = (),
     ) -> None:
         self._maker, self._describer, self._reducer, self._reranker = maker, describer, reducer, reranker
         self.store, self.catalog, self.recipe, self.depth = store, catalog, recipe, depth
-        self.content = content
+        self.version, self.content = version, content
         self._finder = CandidateFinder(store, catalog)
         self._names = cache(open_names)
         self.token = object()
@@ -253,12 +259,15 @@ class Engine:
         candidates = self.candidates(query.vectors, query.kinds, max(top, self.depth), wanted)
         candidates, texts = self._named(text, query.vectors, query.kinds, candidates, wanted)
         watch.lap("retrieve")
-        ranked = self._reranker.rerank(query.local if rerank else None, candidates, texts, weights)[:top]
+        ranked = self._reranker.rerank(query.local if rerank else None, candidates, texts, weights)
+        weights = weights or self.weights
+        said = [found for found in ranked if weights.count(found.scores)]  # of the rest a 0 would say nothing
         hits = self._hits(
-            [(found.candidate.number, found.score, found.scores, found.candidate.views) for found in ranked]
+            [(each.candidate.number, each.score, each.scores, each.candidate.views) for each in said[:top]]
         )
         watch.lap("rerank")
-        return SearchResult(hits, _milliseconds(watch), text, query)
+        note = None if said else NO_MARK if not ranked else why_nothing_counts(weights, text)
+        return SearchResult(hits, _milliseconds(watch), text, query, note)
 
     def explain(self, result: SearchResult, hit: Hit) -> Explained:
         """Why a hit is one: what of it was compared, patch by patch and sound by sound."""
@@ -325,7 +334,7 @@ class Engine:
         watch.lap("retrieve")
         hits = self._hits([(number, score, Scores(text=score), ()) for number, score in found])
         watch.lap("rerank")
-        return SearchResult(hits, _milliseconds(watch), text)
+        return SearchResult(hits, _milliseconds(watch), text, note=None if hits else NO_NAME)
 
     def _named(
         self,

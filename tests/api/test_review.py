@@ -55,11 +55,24 @@ def test_without_keys_only_names_of_this_machine_are_answered(index: Path) -> No
     service = make_service(index, load_settings(), hosts=LOCAL_HOSTS)
     with TestClient(create_app(service)) as client:
         for name in ("localhost", "127.0.0.1:8000", "[::1]:8000", "[::1]", "LOCALHOST:1"):
-            assert client.get("/health", headers={"Host": name}).status_code == 200, name
+            assert client.get("/version", headers={"Host": name}).status_code in (200, 503), name
         for name in ("evil.example", "evil.example:8000", "127.0.0.1.evil.example", "localhost:80@evil", ""):
-            answer = client.get("/health", headers={"Host": name})
+            answer = client.get("/version", headers={"Host": name})
             assert answer.status_code == 421, name
             assert answer.json()["type"] == "urn:marklens:problem:wrong-host"
+            assert client.get("/health", headers={"Host": name}).status_code == 200  # probes have any name
+            assert client.get("/ready", headers={"Host": name}).status_code in (200, 503)
+
+
+@pytest.mark.parametrize(
+    ("host", "sent"),
+    [("127.0.0.2", "127.0.0.2:8000"), ("::1", "[::1]:8000"), ("localhost", "localhost"), ("::2", "[::2]")],
+)
+def test_a_service_answers_by_the_address_it_listens_on(host: str, sent: str) -> None:
+    from marklens.api.guard import host_name
+    from marklens.cli.serve import local_names
+
+    assert host_name(sent) in local_names(host)
 
 
 def test_a_household_of_ipv6_counts_as_one_address() -> None:

@@ -3,9 +3,13 @@
 import base64
 import gzip
 import io
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from PIL import Image
 
@@ -175,6 +179,33 @@ def test_a_drawing_that_would_take_for_ever() -> None:
     rect = '<rect width="5" height="5" filter="url(#f)"/>'
     body = '<filter id="f"><feMorphology operator="dilate" radius="400"/></filter>' + rect * 20
     assert refused(svg(body)) == "svg"
+
+
+def test_a_renderer_ends_with_its_process() -> None:
+    """A decoder that takes too long is killed: what it had started must not go on."""
+    turbulence = '<feTurbulence baseFrequency="0.5" numOctaves="2000"/>' * 60
+    heavy = svg(f'<filter id="f">{turbulence}</filter><rect width="10" height="10" filter="url(#f)"/>')
+    script = "import sys\nfrom marklens.core.svg import render_svg\nrender_svg(sys.stdin.buffer.read(), 384)"
+    with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE) as decoder:
+        assert decoder.stdin is not None
+        decoder.stdin.write(heavy)
+        decoder.stdin.close()
+        while not (children := psutil.Process(decoder.pid).children()):
+            time.sleep(0.02)
+        decoder.kill()
+    for _ in range(400):
+        if not works(children[0]):
+            return
+        time.sleep(0.02)
+    children[0].kill()
+    pytest.fail("the renderer outlives its process")
+
+
+def works(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def test_ten_uses_to_the_power_of_six() -> None:

@@ -1,9 +1,10 @@
 """An opened index: what can be asked, and how hits show themselves."""
 
 import builtins
+import io
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ import pytest
 from PIL import Image
 
 from marklens import Hits, Index
-from marklens.core.errors import MarklensError, MissingExtraError, UsageError
+from marklens.core.errors import MarklensError, MissingExtraError, PictureError, UsageError
+from marklens.opened.pictures import load
+from marklens.opened.reasons import page_reason
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +55,75 @@ def test_a_picture_may_be_a_file_its_bytes_an_array_or_of_pillow(opened: Index, 
         opened.search(b"no picture")
     with pytest.raises(MarklensError, match="blank"):
         opened.search(np.full((50, 50), 255, np.uint8))
+
+
+def test_deep_and_premultiplied_pictures_of_pillow_are_read_as_their_files(marks: Path) -> None:
+    gray = np.full((60, 60), 255, np.uint8)
+    gray[10:40, 15:50], gray[20:30, 20:30] = 0, 128
+    expected = load(gray).pixels
+    deep = gray.astype(np.uint16) * 257
+    pictures = [
+        Image.fromarray(deep.astype(np.int32)),
+        Image.fromarray(gray.astype(np.float32) / 255),
+        Image.frombytes("I;16", (60, 60), deep.astype("<u2").tobytes()),
+        Image.frombytes("I;16B", (60, 60), deep.astype(">u2").tobytes()),
+    ]
+    alpha = np.where(gray == 255, 0, 255).astype(np.uint8)
+    ink = np.where(gray == 255, 0, gray).astype(np.uint8)  # hidden black under the transparency
+    clear = Image.merge("LA", (Image.fromarray(ink), Image.fromarray(alpha)))
+    pictures += [
+        clear,
+        clear.convert("La"),
+        *(clear.convert("RGBA").convert(mode) for mode in ("PA", "RGBa")),
+    ]
+    for picture in pictures:
+        assert np.abs(load(picture).pixels.astype(int) - expected).max() <= 1, picture.mode
+
+
+def test_a_picture_of_pillow_that_cannot_be_read_is_an_error_of_ours(marks: Path) -> None:
+    cut = Image.open(io.BytesIO((marks / "mark0004.png").read_bytes()[:400]))
+    for picture in (cut, Image.new("RGB", (0, 5)), Image.new("F", (5, 0))):
+        with pytest.raises(MarklensError, match="cannot be searched for"):
+            load(picture)
+
+
+def test_what_is_asked_wrongly_is_told(opened: Index, marks: Path) -> None:
+    picture = marks / "mark0002.png"
+    wrong: list[dict[str, Any]] = [
+        {"where": {"office": 5}}, {"vienna": 26}, {"vienna": [26]}, {"top": 2.5},
+        {"weights": {"global": "1"}},
+    ]  # fmt: skip
+    for asked in wrong:
+        with pytest.raises(UsageError):
+            opened.search(picture, **asked)
+
+
+def test_marks_to_which_nothing_that_counts_applies_are_left_out(opened: Index, marks: Path) -> None:
+    picture = marks / "mark0002.png"  # has no words
+    pixels = np.asarray(Image.open(picture).convert("L"))
+    unread, gray = opened.search(picture, aspect="text", read=True), opened.search(pixels, aspect="colour")
+    for hits, why in ((unread, "no name is given or legible"), (gray, "no colours to compare")):
+        assert len(hits) == 0 and hits.note is not None and why in hits.note and "\n" not in hits.note
+        assert hits.to_dict()["note"] == hits.note and hits.note in hits.to_html()
+    named = opened.search(picture, aspect="text", text="acme", top=30)
+    assert 0 < len(named) < 30 and all(hit.scores.text is not None for hit in named)
+    assert [hit.rank for hit in named] == list(range(1, len(named) + 1))
+    assert named.note is None and "note" not in named.to_dict()
+
+
+def test_sounds_are_shown_where_a_picture_is_gone(own_index: Callable[[], Path], marks: Path) -> None:
+    with Index.open(own_index()) as own:
+        hits = own.search(marks / "mark0003.png", text="Kiwi", top=30)
+        (hit,) = [hit for hit in hits if hit.id == "mark0003"]
+        asking = hits.asking
+        assert page_reason(own.engine, asking.result, hit.hit, asking.views) is not None
+        own.engine.mark_views = gone  # type: ignore[method-assign]
+        reason = page_reason(own.engine, asking.result, hit.hit, asking.views)
+    assert reason is not None and reason.sounds and reason.mark is None
+
+
+def gone(number: int) -> Any:
+    raise PictureError("missing-file", "no such file")
 
 
 def test_several_pictures_are_one_mark_and_the_best_counts(opened: Index, marks: Path) -> None:
@@ -124,13 +196,13 @@ def test_weights_and_filters_are_checked(opened: Index, marks: Path) -> None:
 def test_aspects_are_weighed_alone(opened: Index, marks: Path) -> None:
     picture = marks / "mark0002.png"
     for hit in opened.search(picture, aspect="colour"):
-        assert hit.score == pytest.approx(hit.scores.color or 0)
+        assert hit.score == pytest.approx(hit.scores.color)
     for hit in opened.search(picture, aspect="shape"):
         parts = hit.scores.global_, hit.scores.spatial
         assert parts[0] is not None and parts[1] is not None
         assert hit.score == pytest.approx((0.5 * parts[0] + 0.35 * parts[1]) / 0.85, abs=1e-5)
     for hit in opened.search(picture, aspect="text", text="acme"):
-        assert hit.score == pytest.approx(hit.scores.text or 0)
+        assert hit.score == pytest.approx(hit.scores.text)
     usual, composite = opened.search(picture), opened.search(picture, aspect="composite")
     assert [hit.score for hit in usual] == [hit.score for hit in composite]
     for wrong in ({"aspect": "text"}, {"aspect": "colour", "rerank": False}, {"aspect": "taste"}):
@@ -149,7 +221,8 @@ def test_hits_are_a_sequence_that_shows_itself(opened: Index, marks: Path) -> No
     assert shown.count("data:image/webp") == 7 and shown.count("global") == 12
     assert "<script" not in shown and "http" not in shown
     assert repr(hits[0]).startswith("1. ") and hits[0]._repr_html_().count("data:image/webp") == 1
-    assert repr(opened.search(marks / "mark0001.png", years=1)) == "0 hits for mark0001.png"
+    nothing = "0 hits for mark0001.png: the filter leaves no mark"
+    assert repr(opened.search(marks / "mark0001.png", years=1)) == nothing
 
 
 def test_names_are_escaped(opened: Index, marks: Path, tmp_path: Path) -> None:

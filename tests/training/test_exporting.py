@@ -52,19 +52,27 @@ def test_a_backbone_changes_its_size() -> None:
         assert backbone(torch.zeros(1, 160, 160, 3, dtype=torch.uint8)).shape[2:] == (10, 10)
 
 
-@pytest.mark.parametrize(("name", "side"), [("test_efficientnet", 5), ("test_vit", 5), ("test_convnext", 5)])
-def test_a_network_searches_at_the_size_it_was_trained_on(tmp_path: Path, name: str, side: int) -> None:
+@pytest.mark.parametrize("name", ["test_efficientnet", "test_vit", "test_convnext"])
+def test_a_network_searches_at_the_size_it_was_trained_on(tmp_path: Path, name: str) -> None:
     """Views twice as large are made smaller inside, and the map of a convolutional network gets finer."""
     torch.manual_seed(0)
-    backbone, views = create_backbone(name, "none", 80).eval(), check_views(160)
-    assert export_onnx(backbone, tmp_path / "a.onnx", views, size=160).minimum > 0.999
-    fitted, small = fit_to_views(backbone, 160), views.reshape(4, 80, 2, 80, 2, 3).mean((2, 4)).round()
+    backbone, views = create_backbone(name, "none", 112).eval(), check_views(224)
+    assert export_onnx(backbone, tmp_path / "a.onnx", views, size=224).minimum > 0.999
+    fitted, small = fit_to_views(backbone, 224), views.reshape(4, 112, 2, 112, 2, 3).mean((2, 4)).round()
     with torch.inference_mode():
-        assert fitted(torch.from_numpy(views)).shape[2:] == (side, side)
+        assert fitted(torch.from_numpy(views)).shape[2:] == (7, 7)
         coarse = backbone(torch.from_numpy(small.astype(np.uint8))).mean((2, 3)).numpy()
     pooled = OnnxEmbedder(tmp_path / "a.onnx", threads=1).embed(views)
     cosines = (pooled * coarse).sum(1) / np.linalg.norm(pooled, axis=1) / np.linalg.norm(coarse, axis=1)
     assert cosines[:3].min() > 0.85  # the fourth is noise
+
+
+def test_a_network_without_dilation_is_set_to_the_size_of_the_views() -> None:
+    """Its map would be 4 by 4 places, stretched to 7 by 7."""
+    fitted = fit_to_views(create_backbone("test_mambaout", "none", 112), 224)
+    with torch.inference_mode():
+        assert fitted(torch.zeros(1, 224, 224, 3, dtype=torch.uint8)).shape[2:] == (7, 7)
+    assert (fitted.size, fitted.shrink) == (224, 1)
 
 
 def test_half_precision_agrees_and_is_half_as_large(tmp_path: Path) -> None:

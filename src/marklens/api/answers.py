@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from marklens.api.problems import MEDIA_TYPE
 from marklens.api.schemas import Problem
+from marklens.engine import Engine
 
 MEANINGS = {
     400: "The request cannot be read.",
@@ -42,6 +43,27 @@ def to_json(document: Any) -> bytes:
 def json_answer(document: Any) -> Response:
     """A document."""
     return Response(to_json(document), media_type="application/json")
+
+
+def mark_document(engine: Engine, number: int) -> dict[str, Any]:
+    """What the index knows of a mark, but for where its picture lies."""
+    from dataclasses import asdict
+
+    from marklens.datasets.vienna import described as named
+
+    mark = engine.catalog.marks([number])[number]
+    reading = engine.catalog.readings([number]).get(number)
+    return {
+        "id": mark.id,
+        "file": mark.file,
+        "text": mark.text,
+        "read_text": None if reading is None else asdict(reading),
+        "vienna_codes": list(mark.vienna_codes),
+        "vienna": {code: named(code) for code in mark.vienna_codes},
+        "year": mark.year,
+        "attributes": dict(mark.attributes),
+        "views": [kind.label for kind in engine.catalog.view_kinds([number]).get(number, ())],
+    }
 
 
 ALWAYS = problems(401, 403, 429, 503)

@@ -9,7 +9,7 @@ from fastapi import UploadFile
 
 from marklens.api.answers import to_json
 from marklens.api.problems import problem_of
-from marklens.api.searching import Options, plain_name, search_bytes
+from marklens.api.searching import Options, plain_name
 from marklens.api.service import Service
 from marklens.core.images import MAX_BYTES
 
@@ -59,7 +59,5 @@ async def _when_there_is_room(
     except TimeoutError:
         raise service.inference.refusal() from None
     return await service.inference.run(
-        lambda stop: service.with_engine(
-            lambda engine: search_bytes(engine, service.decoder.decode, data, name, options, stop)
-        )
+        lambda stop: service.search(lambda searcher: searcher.uploads([(data, name)]), options, stop)
     )

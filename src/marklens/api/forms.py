@@ -6,6 +6,7 @@ from fastapi import Depends, Query, Request
 
 from marklens.api.problems import ProblemError
 from marklens.api.schemas import (
+    AspectField,
     CropField,
     ExplainField,
     NoRerankField,
@@ -66,7 +67,7 @@ def weight_fields(
     weight_color: WeightField = None,
 ) -> dict[str, float]:
     """The weights that were given, by channel."""
-    named = {"global_": weight_global, "spatial": weight_spatial, "text": weight_text, "color": weight_color}
+    named = {"global": weight_global, "spatial": weight_spatial, "text": weight_text, "color": weight_color}
     return {name: value for name, value in named.items() if value is not None}
 
 
@@ -80,6 +81,7 @@ def search_fields(
     no_rerank: NoRerankField = False,
     explain: ExplainField = False,
     show_views: ShowField = False,
+    aspect: AspectField = "composite",
 ) -> Options:
     """All options of a search by picture.
 
@@ -90,9 +92,33 @@ def search_fields(
         require_words(text)
     part = read_crop(crop, before="")
     top, offset = page
-    return Options(top, offset, text, read, crop, part, wanted, not no_rerank, explain, show_views, weights)
+    options = Options(
+        top, offset, text, read, crop, part, wanted, not no_rerank, explain, show_views, weights, aspect
+    )
+    options.question((b"",))  # refused now, rather than when its turn has come
+    return options
 
 
+async def known_fields(request: Request) -> None:
+    """Refuse fields that the description does not name: one that is misspelt would be without effect.
+
+    Raises:
+        ProblemError: there are some.
+    """
+    described = request.app.openapi()
+    asked = described["paths"][request.scope["route"].path][request.method.lower()]
+    (content,) = asked["requestBody"]["content"].values()
+    known = described["components"]["schemas"][content["schema"]["$ref"].rpartition("/")[2]]["properties"]
+    unknown = sorted({name for name in await request.form() if name not in known})
+    if unknown:
+        named = ", ".join(name[:50] for name in unknown[:5])
+        errors = [{"field": name[:50], "message": "there is no such field"} for name in unknown[:5]]
+        raise ProblemError(
+            422, "unknown-field", f"there is no field {named}: fields are {', '.join(known)}", errors=errors
+        )
+
+
+KNOWN_FIELDS = Depends(known_fields)
 SearchOptions = Annotated[Options, Depends(search_fields)]
 PageOf = Annotated[tuple[int, int], Depends(page_fields)]
 FilterOf = Annotated[Filter, Depends(filter_fields)]

@@ -18,6 +18,8 @@ OPEN = frozenset({"/", "/health", "/ready", "/openapi.json"})
 """What needs no key and counts for no limit; so do the files of the page."""
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 SEARCHES = frozenset({"/search", "/batch", "/search/text"})
+PROBES = frozenset({"/health", "/ready"})
+"""Asked by name of machine or container, by what restarts it: they tell nothing that a name could guard."""
 PAGE_FILES = "/web/"
 DRAINED_BYTES, DRAIN_SECONDS = 32 << 20, 0.5
 """Of a body that is refused: read and thrown away before the answer."""
@@ -78,7 +80,8 @@ class Guard:
         service, path, headers = self._service, visit.path, Headers(scope=visit.scope)
         if not path.isprintable():  # the router takes a path with a line's end for the path without
             raise ProblemError(404, "not-found", "Not Found")
-        if service.hosts and host_name(headers.get("host", "")) not in service.hosts:
+        known = not service.hosts or path in PROBES or host_name(headers.get("host", "")) in service.hosts
+        if not known:
             raise ProblemError(421, "wrong-host", "the service does not go by this name: see serve.hosts")
         if path in OPEN or path.startswith(PAGE_FILES):
             return BoundedBody(receive, 0, service.settings.body_timeout)

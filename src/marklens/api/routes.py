@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, File, Form, Request, UploadFile
 from starlette.responses import Response, StreamingResponse
 
-from marklens.api.answers import ALWAYS, FORM, described, json_answer, problems
+from marklens.api.answers import ALWAYS, FORM, described, json_answer, mark_document, problems
 from marklens.api.batches import batch_lines
-from marklens.api.forms import FilterOf, FilterQuery, PageOf, SearchOptions, ServiceOf
+from marklens.api.forms import KNOWN_FIELDS, FilterOf, FilterQuery, PageOf, SearchOptions, ServiceOf
 from marklens.api.metrics import CONTENT_TYPE
 from marklens.api.pictures import mark_picture, mark_thumbnail, mark_view
 from marklens.api.problems import ProblemError
@@ -24,15 +24,14 @@ from marklens.api.schemas import (
     TextAnswer,
     VersionDocument,
 )
-from marklens.api.searching import Options, mark_number, search_by_mark, search_by_text, search_bytes
-from marklens.api.service import Service
+from marklens.api.searching import Options, mark_number
+from marklens.api.service import Service, Work
 from marklens.core.images import MAX_BYTES
-from marklens.core.resources import StopFlag
 from marklens.engine import Engine
 from marklens.questions import require_words
 
-Work = Callable[[Engine, StopFlag], dict[str, Any]]
-"""A search; it may end early when the flag is set."""
+PICTURES = 20
+"""Of one mark; a worker is busy with all of them."""
 KEPT = {"Cache-Control": "private, max-age=300"}
 """Of pictures: a changed index shows its new ones after five minutes."""
 
@@ -43,6 +42,7 @@ router = APIRouter(responses=ALWAYS)
 @router.post(
     "/search",
     tags=["search"],
+    dependencies=[KNOWN_FIELDS],
     summary="Which marks look like this picture?",
     responses={**described(SearchAnswer, "The hits, best first."), **FORM, **problems(404, 415)},
 )
@@ -50,19 +50,33 @@ async def search(
     request: Request,
     service: ServiceOf,
     options: SearchOptions,
-    image: Annotated[UploadFile | None, File(description="PNG, JPEG, WebP, GIF, TIFF, BMP or SVG")] = None,
+    image: Annotated[
+        list[UploadFile] | None,
+        File(description="PNG, JPEG, WebP, GIF, TIFF, BMP or SVG; repeat for several of one mark"),
+    ] = None,
     mark_id: Annotated[str | None, Form(max_length=500, description="a mark of the index instead")] = None,
 ) -> Response:
-    """Give a picture, or the id of a mark. The answer is that of `marklens search --json`."""
-    if (image is None) == (mark_id is None):
+    """Give a picture, or the id of a mark. The answer is that of `marklens search --json`.
+
+    Of several pictures of one mark the best counts.
+    """
+    images = image or []
+    if bool(images) == (mark_id is not None):
         raise ProblemError(422, "invalid", "give either image, a picture, or mark_id, a mark of the index")
-    work = _work(mark_id, options) if image is None else await _upload(service, image, options)
-    return await _searched(service, request, work)
+    if len(images) > PICTURES:
+        raise ProblemError(422, "too-many-pictures", f"at most {PICTURES} pictures of one mark")
+    if mark_id is not None:
+        return await _searched(service, request, options, lambda searcher: searcher.mark(mark_id))
+    if len(images) > 1:
+        service.rates.charge(*_who(request), len(images) - 1)
+    uploads = [(await each.read(MAX_BYTES + 1), each.filename) for each in images]
+    return await _searched(service, request, options, lambda searcher: searcher.uploads(uploads))
 
 
 @router.post(
     "/batch",
     tags=["search"],
+    dependencies=[KNOWN_FIELDS],
     summary="Many pictures, answered one JSON line each",
     response_class=StreamingResponse,
     responses={
@@ -90,6 +104,7 @@ async def batch(
 @router.post(
     "/search/text",
     tags=["search"],
+    dependencies=[KNOWN_FIELDS],
     summary="Which marks are called like this?",
     responses={**described(TextAnswer, "The hits, best first."), **FORM},
 )
@@ -104,7 +119,7 @@ async def search_text(
     """The answer is that of `marklens search-text --json`."""
     require_words(text)
     options = Options(page[0], page[1], wanted=wanted, explain=explain)
-    return await _searched(service, request, lambda engine, _: search_by_text(engine, text, options))
+    return await _searched(service, request, options, lambda searcher: searcher.name(text))
 
 
 @router.get(
@@ -159,7 +174,7 @@ async def view(id: str, kind: Literal["full", "figurative", "inner"], service: S
 )
 async def mark(id: str, service: ServiceOf) -> Response:
     """All but where its picture lies."""
-    return json_answer(await _looked(service, lambda engine: _mark_document(engine, mark_number(engine, id))))
+    return json_answer(await _looked(service, lambda engine: mark_document(engine, mark_number(engine, id))))
 
 
 @router.get(
@@ -257,19 +272,8 @@ async def reload(service: ServiceOf) -> Response:
     return json_answer({"reloaded": await service.pictures.run(lambda _: service.refresh())})
 
 
-async def _upload(service: Service, image: UploadFile, options: Options) -> Work:
-    data, name = await image.read(MAX_BYTES + 1), image.filename
-    return lambda engine, stop: search_bytes(engine, service.decoder.decode, data, name, options, stop)
-
-
-def _work(mark_id: str | None, options: Options) -> Work:
-    return lambda engine, stop: search_by_mark(engine, mark_id or "", options, stop)
-
-
-async def _searched(service: Service, request: Request, work: Work) -> Response:
-    document = await service.inference.run(
-        lambda stop: service.with_engine(lambda engine: work(engine, stop)), request
-    )
+async def _searched(service: Service, request: Request, options: Options, work: Work) -> Response:
+    document = await service.inference.run(lambda stop: service.search(work, options, stop), request)
     service.metrics.stages(document["timings_ms"])
     return json_answer(document)
 
@@ -285,23 +289,3 @@ def _who(request: Request) -> tuple[str, str]:
 async def _looked(service: Service, work: Callable[[Engine], Any]) -> Any:
     """Short work beside the searches."""
     return await service.pictures.run(lambda _: service.with_engine(work))
-
-
-def _mark_document(engine: Engine, number: int) -> dict[str, Any]:
-    from dataclasses import asdict
-
-    from marklens.datasets.vienna import described as named
-
-    mark = engine.catalog.marks([number])[number]
-    reading = engine.catalog.readings([number]).get(number)
-    return {
-        "id": mark.id,
-        "file": mark.file,
-        "text": mark.text,
-        "read_text": None if reading is None else asdict(reading),
-        "vienna_codes": list(mark.vienna_codes),
-        "vienna": {code: named(code) for code in mark.vienna_codes},
-        "year": mark.year,
-        "attributes": dict(mark.attributes),
-        "views": [kind.label for kind in engine.catalog.view_kinds([number]).get(number, ())],
-    }

@@ -5,6 +5,8 @@ from typing import Annotated, Any, Literal
 from fastapi import Form
 from pydantic import BaseModel, ConfigDict, Field
 
+from marklens.reranking.aspects import Aspect
+
 Scope = Literal["read", "write"]
 
 
@@ -89,12 +91,17 @@ class QueryDocument(_Document):
     view_pictures: dict[str, str] | None = Field(None, description="with show_views: data: addresses")
 
 
+RecordOf = Annotated[dict[str, Any], Field(description="what `marklens repeat` repeats the search by")]
+
+
 class SearchAnswer(_Document):
     """What ``POST /search`` answers: the document of ``marklens search --json``."""
 
     query: QueryDocument
     hits: list[HitDocument]
+    note: str | None = Field(None, description="why there are no hits, where there are none")
     timings_ms: dict[str, float]
+    record: RecordOf
 
 
 class TextQueryDocument(_Document):
@@ -111,7 +118,9 @@ class TextAnswer(_Document):
 
     query: TextQueryDocument
     hits: list[HitDocument]
+    note: str | None = Field(None, description="why there are no hits, where there are none")
     timings_ms: dict[str, float]
+    record: RecordOf
 
 
 class BatchLine(BaseModel):
@@ -252,10 +261,18 @@ WhereField = Annotated[
     list[str] | None,
     Form(max_length=50, description="only marks with this attribute: name=value; repeat for 'and'"),
 ]
+AspectField = Annotated[
+    Aspect, Form(description="what counts: everything, the shape alone, the colours alone, the words alone")
+]
 NoRerankField = Annotated[bool, Form(description="stop after stage 1: only compare the pictures as a whole")]
 ExplainField = Annotated[bool, Form(description="also why each hit is one, patch by patch, sound by sound")]
 ShowField = Annotated[bool, Form(description="also the query as the network saw it, as data: addresses")]
 WeightField = Annotated[
     float | None,
-    Form(ge=0, le=1000, allow_inf_nan=False, description="of this channel, instead of the service's"),
+    Form(
+        ge=0,
+        le=1000,
+        allow_inf_nan=False,
+        description="of this channel, over the service's or the aspect's",
+    ),
 ]

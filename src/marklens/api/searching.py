@@ -1,22 +1,28 @@
 """What a worker thread does for one search: from bytes to the document."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from pathlib import PurePath
-from time import perf_counter
 from typing import Any
 
 from marklens.api.pictures import data_uri
 from marklens.api.problems import ProblemError
-from marklens.core.errors import UsageError
+from marklens.core.artifacts import sha256 as file_sha256
 from marklens.core.images import read_picture
 from marklens.core.resources import StopFlag
+from marklens.core.stopwatch import Stopwatch
 from marklens.core.types import Crop, Filter, Pixels
 from marklens.documents import Answer, Asked, search_document, text_document
-from marklens.engine import Engine
-from marklens.reranking.scoring import Weights
+from marklens.engine import Engine, SearchResult
+from marklens.opened.pictures import Loaded
+from marklens.opened.question import Question, weights_of
+from marklens.opened.record import Origin, make_record
+from marklens.reranking.aspects import Aspect
 
 Decode = Callable[[bytes, Crop | None], Pixels]
+Upload = tuple[bytes, str | None]
+"""A picture and the name of its file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,65 +39,131 @@ class Options:
     rerank: bool = True
     explain: bool = False
     show_views: bool = False
-    weights: Mapping[str, float] | None = None
+    weights: Mapping[str, float] = field(default_factory=dict)
+    aspect: Aspect = "composite"
 
-    def weighted(self, engine: Engine) -> Weights | None:
-        """The weights that were given, over the engine's.
+    def question(self, pictures: tuple[bytes, ...] = (), mark: str | None = None) -> Question:
+        """The same as programs ask it.
 
         Raises:
-            UsageError: nothing would count.
+            UsageError: it makes no sense.
         """
-        if not self.weights:
-            return None
-        try:
-            return replace(engine.weights, **self.weights)
-        except ValueError:
-            raise UsageError("all weights are 0, so nothing would count") from None
-
-
-def search_bytes(
-    engine: Engine, decode: Decode, data: bytes, name: str | None, options: Options, stop: StopFlag
-) -> dict[str, Any]:
-    """Search for an uploaded picture.
-
-    Raises:
-        PictureError: it cannot be used.
-        Interrupted: `stop` was set.
-    """
-    started = perf_counter()
-    picture = decode(data, options.part)
-    return _search(engine, picture, plain_name(name), options, stop, perf_counter() - started)
-
-
-def search_by_mark(engine: Engine, id: str, options: Options, stop: StopFlag) -> dict[str, Any]:
-    """Search for a mark of the index, by what is stored of it; a part of it, by its picture."""
-    number = mark_number(engine, id)
-    mark = engine.catalog.marks([number])[number]
-    if options.read and options.text is None:
-        reading = engine.catalog.readings([number]).get(number)
-        options = replace(options, text=mark.text or (reading.text if reading else None))
-    if options.part is not None:
-        started = perf_counter()
-        picture = read_picture(mark.path, options.part)
-        document = _search(engine, picture, mark.file, options, stop, perf_counter() - started)
-    else:
-        asked = _asked(mark.file, options)
-        top = options.offset + options.top
-        result = engine.search_mark(
-            number, top, options.wanted, options.rerank, options.text, options.weighted(engine), stop
+        return Question(
+            pictures=pictures,
+            mark=mark,
+            text=self.text,
+            top=self.offset + self.top,
+            wanted=self.wanted,
+            crop=self.crop,
+            rerank=self.rerank,
+            read=self.read,
+            weights=self.weights,
+            aspect=self.aspect,
         )
-        result = replace(result, hits=result.hits[options.offset :])
-        answer = Answer(asked, None, result, dict(result.timings_ms))
-        document = search_document(engine, answer, options.explain)
-    document["query"]["mark_id"] = id
-    return document
 
 
-def search_by_text(engine: Engine, text: str, options: Options) -> dict[str, Any]:
-    """Search for a name."""
-    result = engine.search_text(text, options.offset + options.top, options.wanted)
-    result = replace(result, hits=result.hits[options.offset :])
-    return text_document(engine, text, result, options.wanted, options.explain)
+@dataclass(frozen=True, slots=True)
+class Searcher:
+    """Searches an index as it is now.
+
+    Attributes:
+        engine: of the index.
+        origin: what reports say of it.
+        decode: makes pictures of uploads.
+        options: how it shall go.
+        stop: ends it early.
+    """
+
+    engine: Engine
+    origin: Origin
+    decode: Decode
+    options: Options
+    stop: StopFlag
+
+    def uploads(self, uploads: Sequence[Upload]) -> dict[str, Any]:
+        """Search for uploaded pictures of one mark.
+
+        Raises:
+            UsageError: the question makes no sense.
+            PictureError: one of them cannot be used.
+            Interrupted: `stop` was set.
+        """
+        question = self.options.question(tuple(data for data, _ in uploads))
+        watch = Stopwatch(self.stop)
+        loaded = []
+        for data, name in uploads:
+            pixels, named = self.decode(data, self.options.part), plain_name(name)
+            loaded.append(Loaded(named, pixels, sha256(data).hexdigest(), named if name else None))
+            watch.lap("preprocess")
+        return self._searched(question, loaded, watch.seconds["preprocess"])
+
+    def mark(self, id: str) -> dict[str, Any]:
+        """Search for a mark of the index, by what is stored of it; a part of it, by its picture."""
+        engine, options = self.engine, self.options
+        number = mark_number(engine, id)
+        mark = engine.catalog.marks([number])[number]
+        if options.read and options.text is None:
+            reading = engine.catalog.readings([number]).get(number)
+            options = replace(options, text=mark.text or (reading.text if reading else None))
+        if options.part is not None:
+            watch = Stopwatch(self.stop)
+            pixels = read_picture(mark.path, options.part)
+            picture = Loaded(mark.file, pixels, file_sha256(mark.path), mark.file)
+            watch.lap("preprocess")
+            document = self._searched(options.question((b"",)), [picture], watch.seconds["preprocess"])
+        else:
+            question = options.question(mark=id)
+            weights = weights_of(engine, question)
+            result = engine.search_mark(
+                number, question.top, question.wanted, question.rerank, question.text, weights, self.stop
+            )
+            document = self._document(question, [], result, result.timings_ms, mark.file)
+        document["query"]["mark_id"] = id
+        return document
+
+    def name(self, text: str) -> dict[str, Any]:
+        """Search for a name."""
+        question = replace(self.options, text=text).question()
+        result = self.engine.search_text(text, question.top, question.wanted)
+        document = text_document(
+            self.engine, text, self._shown(result), question.wanted, self.options.explain
+        )
+        return {**document, "record": self._record(question, (), result)}
+
+    def _searched(self, question: Question, loaded: Sequence[Loaded], decoding: float) -> dict[str, Any]:
+        result = self.engine.search(
+            [picture.pixels for picture in loaded], question.top, question.wanted, question.rerank,
+            question.text, question.read, weights_of(self.engine, question), self.stop,
+        )  # fmt: skip
+        timings = dict(result.timings_ms)
+        for stage in ("preprocess", "total"):
+            timings[stage] += decoding * 1e3
+        names = " + ".join(picture.name for picture in loaded)
+        document = self._document(question, loaded, result, timings, names)
+        if self.options.show_views:
+            shown = {view.kind.label: data_uri(view.pixels) for view in result.views}
+            document["query"]["view_pictures"] = shown
+        return document
+
+    def _document(
+        self,
+        question: Question,
+        loaded: Sequence[Loaded],
+        result: SearchResult,
+        timings: Mapping[str, float],
+        name: str,
+    ) -> dict[str, Any]:
+        asked = Asked(name, question.text, question.crop, question.wanted, question.rerank, question.read)
+        answer = Answer(asked, None, self._shown(result), dict(timings))
+        document = search_document(self.engine, answer, self.options.explain)
+        return {**document, "record": self._record(question, loaded, result)}
+
+    def _shown(self, result: SearchResult) -> SearchResult:
+        return replace(result, hits=result.hits[self.options.offset :])
+
+    def _record(self, question: Question, loaded: Sequence[Loaded], result: SearchResult) -> dict[str, Any]:
+        weights = weights_of(self.engine, question)
+        return make_record(self.origin, question, weights, loaded, result.hits)
 
 
 def mark_number(engine: Engine, id: str) -> int:
@@ -104,30 +176,6 @@ def mark_number(engine: Engine, id: str) -> int:
     if number is None:
         raise ProblemError(404, "no-such-mark", "the index has no mark of this id")
     return number
-
-
-def _search(
-    engine: Engine, picture: Pixels, name: str, options: Options, stop: StopFlag, decoding: float
-) -> dict[str, Any]:
-    result = engine.search(
-        picture, options.offset + options.top, options.wanted, options.rerank, options.text, options.read,
-        options.weighted(engine), stop,
-    )  # fmt: skip
-    timings = dict(result.timings_ms)
-    for stage in ("preprocess", "total"):
-        timings[stage] += decoding * 1e3
-    result = replace(result, hits=result.hits[options.offset :])
-    document = search_document(
-        engine, Answer(_asked(name, options), picture, result, timings), options.explain
-    )
-    if options.show_views:
-        shown = {view.kind.label: data_uri(view.pixels) for view in result.views}
-        document["query"]["view_pictures"] = shown
-    return document
-
-
-def _asked(name: str, options: Options) -> Asked:
-    return Asked(name, options.text, options.crop, options.wanted, options.rerank, options.read)
 
 
 def plain_name(name: str | None) -> str:

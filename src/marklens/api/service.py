@@ -9,17 +9,21 @@ from marklens.api.keys import KeyRing
 from marklens.api.limits import SMALL_BODY, RateLimits
 from marklens.api.living_index import LivingIndex
 from marklens.api.metrics import Metrics
+from marklens.api.searching import Options, Searcher
 from marklens.api.watching import ServedWatch
 from marklens.core.byte_cache import ByteCache
 from marklens.core.errors import ArtifactError, MarklensError
+from marklens.core.resources import StopFlag
 from marklens.engine import Engine
 from marklens.indexing.decoding import Decoder
 from marklens.indexing.folder import IndexFolder
+from marklens.opened.record import Origin, origin_of
 from marklens.settings import ServeSettings, Settings
 from marklens.watching.conflicts import Question
 from marklens.watching.recipe import recipe_of
 
 Value = TypeVar("Value")
+Work = Callable[[Searcher], dict[str, Any]]
 PICTURE_WORKERS, PICTURE_QUEUE = 2, 512
 """Pictures for the page: short work beside the searches; a page asks for dozens at once."""
 PICTURE_BYTES = 64 << 20
@@ -35,6 +39,7 @@ class Service:
         keys: who may ask; None lets everybody.
         hosts: names by which clients may call, in lower case; none lets any.
         watch: what is remembered of new filings; None keeps no watch.
+        origin: what reports say of an engine.
     """
 
     def __init__(
@@ -44,8 +49,10 @@ class Service:
         keys: KeyRing | None = None,
         hosts: Collection[str] = (),
         watch: ServedWatch | None = None,
+        *,
+        origin: Callable[[Engine], Origin],
     ) -> None:
-        self.watch = watch
+        self.watch, self._origin = watch, origin
         self.settings, self.index, self.keys, self.hosts = settings, index, keys, frozenset(hosts)
         self.rates = RateLimits(settings.rate, settings.rate_address)
         self.inference = Inference(settings.workers, settings.queue, settings.timeout)
@@ -69,6 +76,13 @@ class Service:
             self.refresh()
         with self.index.lent() as engine:
             return work(engine)
+
+    def search(self, work: Work, options: Options, stop: StopFlag) -> dict[str, Any]:
+        """Do a search, see `with_engine`."""
+        decode = self.decoder.decode
+        return self.with_engine(
+            lambda engine: work(Searcher(engine, self._origin(engine), decode, options, stop))
+        )
 
     def refresh(self) -> bool:
         """Open the index anew if it has changed, see `LivingIndex.refresh`.
@@ -120,7 +134,10 @@ def make_service(
 
     index = LivingIndex(folder.manifest, lambda: _open_warm(root, settings))
     ring = None if keys is None else KeyRing(keys)
-    return Service(settings.serve, index, ring, hosts, None if watch is None else ServedWatch(watch, recipe))
+    watched = None if watch is None else ServedWatch(watch, recipe)
+    return Service(
+        settings.serve, index, ring, hosts, watched, origin=lambda engine: origin_of(engine, settings)
+    )
 
 
 def _open_warm(root: Path, settings: Settings) -> Engine:

@@ -113,7 +113,7 @@ def print_hits(hits: "Hits", html: Path | None = None) -> None:
 
     console, timings = Console(), hits.timings_ms
     if not hits:
-        console.print("No mark was found: widen the filter.")
+        console.print(f"No mark was found: {hits.note}.", highlight=False, markup=False)
     else:
         console.print(hits_table(hits.hits, f"{len(hits)} nearest marks"))
     stages = ", ".join(f"{stage} {value:.0f}" for stage, value in timings.items() if stage != "total")

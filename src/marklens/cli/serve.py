@@ -59,7 +59,7 @@ def serve(
             raise
         raise MissingExtraError("the service", "serve") from error
     settings = load_settings()
-    here = () if keys or open_to_all else LOCAL_HOSTS
+    here = () if keys or open_to_all else local_names(host)
     hosts = [name.lower() for name in settings.serve.hosts] or here
     service = make_service(index, settings, keys, hosts, watch)
     service.index.refresh()
@@ -83,8 +83,18 @@ def serve(
         Announced(config).run()
 
 
+def local_names(host: str) -> tuple[str, ...]:
+    """The names by which a service without keys answers: this machine's, and the address it listens on."""
+    return *LOCAL_HOSTS, _in_address(host).lower()
+
+
 def _announce(host: str, port: int) -> None:
-    typer.echo(f"http://{f'[{host}]' if ':' in host else host}:{port} (Ctrl-C stops)", err=True)
+    typer.echo(f"http://{_in_address(host)}:{port} (Ctrl-C stops)", err=True)
+
+
+def _in_address(host: str) -> str:
+    """As an address of the web has it: IPv6 in brackets."""
+    return f"[{host}]" if ":" in host else host
 
 
 def _is_local(host: str) -> bool:

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import os
 import subprocess
 import sys
 import zlib
@@ -51,7 +52,12 @@ SANDBOX_SECONDS = 10
 SANDBOX_MEMORY = 1 << 30
 """Bytes of address space, of which the interpreter and the renderer take some 100 MB."""
 _SANDBOX = """
-import sys
+import os, sys
+if sys.platform == "linux":  # a parent that is killed, as one that took too long, leaves none behind
+    import ctypes
+    ctypes.CDLL(None).prctl(1, 9)  # PR_SET_PDEATHSIG, SIGKILL
+    if os.getppid() != int(sys.argv[5]):
+        sys.exit(1)  # it ended before the request
 try:
     import resource
     for limit, most in ((resource.RLIMIT_AS, sys.argv[3]), (resource.RLIMIT_CPU, sys.argv[4])):
@@ -188,7 +194,7 @@ def _draw_here(svg: str, side: int, fonts: bool) -> bytes:
 
 
 def _draw_in_sandbox(svg: str, side: int, fonts: bool) -> bytes:
-    arguments = (side, int(fonts), SANDBOX_MEMORY, SANDBOX_SECONDS)
+    arguments = (side, int(fonts), SANDBOX_MEMORY, SANDBOX_SECONDS, os.getpid())
     command = [sys.executable, "-P", "-c", _SANDBOX, *map(str, arguments)]
     try:
         done = subprocess.run(

@@ -11,7 +11,7 @@ from marklens.core.types import Hit, Mark, Scores, View
 from marklens.documents import Answer, Asked, search_document, text_document
 from marklens.engine import Engine, Explained, SearchResult
 from marklens.opened.pictures import Loaded
-from marklens.opened.question import Question, weighed
+from marklens.opened.question import Question, weights_of
 from marklens.opened.reasons import page_reason, page_reasons
 from marklens.opened.record import Origin, make_record
 from marklens.opened.table import COLUMNS, lines_of, row_of
@@ -69,15 +69,22 @@ class Hits(Sequence["Found"]):
 
     Args:
         asking: the search.
+        part: those of its hits that are meant; None takes all.
     """
 
-    def __init__(self, asking: Asking) -> None:
+    def __init__(self, asking: Asking, part: tuple[Hit, ...] | None = None) -> None:
         self.asking = asking
+        self._part = asking.result.hits if part is None else part
 
     @property
     def hits(self) -> tuple[Hit, ...]:
         """The plain data."""
-        return self.asking.result.hits
+        return self._part
+
+    @property
+    def note(self) -> str | None:
+        """Why the search found nothing, in one line; None where it found something."""
+        return self.asking.result.note
 
     @property
     def timings_ms(self) -> Mapping[str, float]:
@@ -93,8 +100,7 @@ class Hits(Sequence["Found"]):
     def __getitem__(self, place: slice) -> "Hits": ...
     def __getitem__(self, place: int | slice) -> "Found | Hits":
         if isinstance(place, slice):
-            part = replace(self.asking.result, hits=self.hits[place])
-            return Hits(replace(self.asking, result=part))
+            return Hits(self.asking, self.hits[place])
         return Found(self.asking, self.hits[place])
 
     def __iter__(self) -> Iterator["Found"]:
@@ -102,16 +108,24 @@ class Hits(Sequence["Found"]):
 
     def __repr__(self) -> str:
         title = f"{len(self)} hit{'' if len(self) == 1 else 's'} for {self.asking.name}"
+        if self.note:
+            title += f": {self.note}"
         return "\n".join([title, *lines_of(self.hits)])
 
     def _repr_html_(self) -> str:
         return hits_fragment(self.asking.name, self.hits, _shown_picture(self.asking))
 
     def record(self) -> dict[str, Any]:
-        """All that it takes to repeat the search and to compare what it finds, see `opened.record`."""
-        asking = self.asking
-        weights = weighed(asking.engine.weights, asking.question.aspect, asking.question.weights)
-        return make_record(asking.origin, asking.question, weights, asking.pictures, self.hits)
+        """All that it takes to repeat the search and to compare what it finds, see `opened.record`.
+
+        Of a slice it is the record of a search for so many as reach to its last hit.
+        """
+        asking, question, found = self.asking, self.asking.question, self.asking.result.hits
+        last = max((hit.rank for hit in self.hits), default=len(found))
+        if last < len(found):
+            question, found = replace(question, top=last), found[:last]
+        weights = weights_of(asking.engine, question)
+        return make_record(asking.origin, question, weights, asking.pictures, found)
 
     def to_dict(self, explain: bool = False) -> dict[str, Any]:
         """The document of ``marklens search --json``, or of ``search-text`` for a search by name.
@@ -122,14 +136,14 @@ class Hits(Sequence["Found"]):
         return {**self._document(explain), "record": self.record()}
 
     def _document(self, explain: bool) -> dict[str, Any]:
-        asking, question = self.asking, self.asking.question
+        asking, question, shown = self.asking, self.asking.question, self._shown
         if not asking.pictures and question.mark is None:
             assert question.text is not None
-            return text_document(asking.engine, question.text, asking.result, question.wanted, explain)
+            return text_document(asking.engine, question.text, shown, question.wanted, explain)
         asked = Asked(
             asking.name, question.text, question.crop, question.wanted, question.rerank, question.read
         )
-        answer = Answer(asked, None, asking.result, dict(asking.timings))
+        answer = Answer(asked, None, shown, dict(asking.timings))
         document = search_document(asking.engine, answer, explain)
         if question.mark is not None:
             document["query"]["mark_id"] = question.mark
@@ -146,9 +160,13 @@ class Hits(Sequence["Found"]):
         shown = QueryOnPage(asking.name, _shown_picture(asking), views, asking.result.text, part)
         record = self.record()
         facts = {"marks": f"{asking.engine.catalog.counts().marks:,}", **_facts(record)}
-        reasons = page_reasons(asking.engine, asking.result, views)
+        reasons = page_reasons(asking.engine, self._shown, views)
         kept = json.dumps(record, sort_keys=True)
-        return results_page(shown, self.hits, question.wanted, None, facts, reasons, kept)
+        return results_page(shown, self.hits, question.wanted, None, facts, reasons, kept, self.note)
+
+    @property
+    def _shown(self) -> SearchResult:
+        return replace(self.asking.result, hits=self.hits)
 
     def to_pandas(self) -> "pandas.DataFrame":
         """A row for each hit: rank, score, that of every channel, the views that matched, all of the mark.

@@ -8,18 +8,16 @@ from typing import TYPE_CHECKING, Any, Self
 
 from marklens.assembly import build, open_engine
 from marklens.classifying.voting import NEIGHBOURS, Level, Suggestion
-from marklens.core.artifacts import sha256
 from marklens.core.errors import MarklensError, PictureError, UsageError
 from marklens.core.resources import graceful_stop
 from marklens.datasets.opening import open_dataset
 from marklens.engine import Engine, SearchResult
-from marklens.indexing.folder import IndexFolder
 from marklens.indexing.summary import describe_index
 from marklens.opened.hits import Asking, Hits
 from marklens.opened.pictures import Loaded, load, several
-from marklens.opened.question import Question, asked_for, crop_text, weighed
+from marklens.opened.question import Question, asked_for, crop_text, weights_of
 from marklens.opened.quiet import Quiet
-from marklens.opened.record import SETTINGS, Origin
+from marklens.opened.record import Origin, origin_of
 from marklens.opened.vienna import suggest_for
 from marklens.questions import read_crop
 from marklens.reranking.aspects import Aspect
@@ -60,9 +58,7 @@ class Index:
         """
         root, settings = Path(root), settings or load_settings()
         engine = open_engine(root, settings)
-        version = sha256(IndexFolder(root).manifest)
-        kept = settings.model_dump(mode="json", include=set(SETTINGS))
-        return cls(root, engine, Origin(version, engine.recipe["model"]["hash"], kept))
+        return cls(root, engine, origin_of(engine, settings))
 
     @classmethod
     def build(
@@ -227,9 +223,7 @@ class Index:
 
     def _result(self, question: Question, pictures: Sequence[Loaded]) -> SearchResult:
         engine, text = self.engine, question.text
-        weights = weighed(engine.weights, question.aspect, question.weights)
-        if question.aspect == "colour" and not engine.reranks:
-            raise UsageError("this index keeps no colours to search by: build it with patches")
+        weights = weights_of(engine, question)
         if pictures:
             pixels = [picture.pixels for picture in pictures]
             try:

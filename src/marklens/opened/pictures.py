@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 
 UNNAMED = "picture"
 """What is not a file is called so."""
-_KEPT_MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I;16"})
+_KEPT_MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA"})
 """Modes of Pillow that PNG can hold as they are."""
+_SPREAD_MODES = {"La": "LA", "RGBa": "RGBA", "PA": "RGBA"}
+"""Modes that it cannot hold, and those that keep their transparency."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,12 @@ class Loaded:
     pixels: Pixels
     sha256: str
     file: str | None = None
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the size and the pixels: the same for any file that they could be in."""
+        height, width = self.pixels.shape[:2]
+        return hashlib.sha256(f"{height} {width} ".encode() + self.pixels.tobytes()).hexdigest()
 
 
 def several(picture: "OnePicture | Sequence[OnePicture]") -> "tuple[OnePicture, ...]":
@@ -94,10 +102,17 @@ def _encoded(picture: Any) -> bytes:
         raise UsageError(
             f"a {type(picture).__name__} is no picture: give a file, its bytes, an array or one of Pillow"
         )
-    upright = ImageOps.exif_transpose(picture)
     written = io.BytesIO()
-    kept = upright if upright.mode in _KEPT_MODES else upright.convert("RGB")
-    kept.save(written, "PNG", compress_level=1)
+    try:
+        upright = ImageOps.exif_transpose(picture)
+        if upright.mode[0] in "IF":  # deep greyscale, which turning into RGB would cut off at 255
+            upright.convert(upright.mode[0]).save(written, "TIFF", compression="raw")
+        else:
+            kept = upright.convert(_SPREAD_MODES.get(upright.mode, upright.mode))
+            kept = kept if kept.mode in _KEPT_MODES else kept.convert("RGB")
+            kept.save(written, "PNG", compress_level=1)
+    except Exception as error:  # it may be read only now, and decoders of damaged files raise anything
+        raise PictureError("damaged", str(error) or type(error).__name__) from error
     return written.getvalue()
 
 

@@ -1,6 +1,6 @@
 """What can be asked of an opened index, checked when it is made."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from marklens.reranking.aspects import ASPECTS, Aspect, aspect_weights
 from marklens.reranking.scoring import Weights
 
 if TYPE_CHECKING:
+    from marklens.engine import Engine
     from marklens.opened.pictures import OnePicture
 
 
@@ -47,7 +48,7 @@ class Question:
             raise UsageError("there is nothing to search for: give a picture, a mark or a name")
         if self.text is not None:
             require_words(self.text)
-        if self.top < 1:
+        if not isinstance(self.top, int) or self.top < 1:
             raise UsageError(f"top is {self.top}: ask for one hit or more")
         if self.crop is not None and len(self.pictures) != 1:
             raise UsageError("a crop is a part of one picture: give one")
@@ -72,10 +73,13 @@ def asked_for(
         where: attributes, all of which must be equal.
 
     Raises:
-        UsageError: the years are no years.
+        UsageError: the years are no years, or codes or attributes are no text.
     """
-    codes = (vienna,) if isinstance(vienna, str) else tuple(vienna)
+    codes = (vienna,) if isinstance(vienna, str) or not isinstance(vienna, Iterable) else tuple(vienna)
     span = "-".join(map(str, years)) if isinstance(years, tuple) else None if years is None else str(years)
+    for name, value in (*(("vienna", code) for code in codes), *dict(where or {}).items()):
+        if not isinstance(value, str):
+            raise UsageError(f"{name} is {value!r}: give it as text, '{value}'")
     return replace(make_filter(codes, span, (), before=""), attributes=dict(where or {}))
 
 
@@ -101,5 +105,16 @@ def weighed(usual: Weights, aspect: Aspect, given: Mapping[str, float]) -> Weigh
         raise UsageError(f"there is no channel '{unknown[0]}': weigh some of {', '.join(known)}")
     try:
         return replace(aspect_weights(usual, aspect), **{known[name]: value for name, value in given.items()})
-    except ValueError:
+    except (TypeError, ValueError):
         raise UsageError("weights must not be negative, and one must be above 0") from None
+
+
+def weights_of(engine: "Engine", question: Question) -> Weights:
+    """The weights of a question for an index.
+
+    Raises:
+        UsageError: as `weighed`, or the index has nothing to compare by that aspect.
+    """
+    if question.aspect == "colour" and not engine.reranks:
+        raise UsageError("this index keeps no colours to search by: build it with patches")
+    return weighed(engine.weights, question.aspect, question.weights)

@@ -11,7 +11,7 @@ from marklens.pages.reasons import ReasonOnPage
 def page_reasons(
     engine: Engine, result: SearchResult, views: Sequence[View] | None = None
 ) -> dict[int, ReasonOnPage]:
-    """What a page shows of each hit's reasons, by rank; nothing for a hit whose picture is gone.
+    """What a page shows of each hit's reasons, by rank; the sounds alone for a hit whose picture is gone.
 
     Args:
         engine: that searched.
@@ -38,6 +38,6 @@ def page_reason(
     try:
         mark = {view.kind: view for view in engine.mark_views(hit.number)}[theirs]
     except (PictureError, KeyError):  # the picture has changed since
-        return None
+        return alone
     query = seen[explained.patches.row]
     return ReasonOnPage(query, mark, explained.patches.matches, aligned, language)

@@ -1,27 +1,24 @@
 """What a report remembers of its search, so that it can be repeated and compared."""
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 from marklens import __version__
 from marklens.core.errors import UsageError
 from marklens.core.types import Filter, Hit
+from marklens.engine import Engine
 from marklens.opened.pictures import Loaded
 from marklens.opened.question import Question
+from marklens.opened.remembered import Record, RecordedPicture
 from marklens.reranking.scoring import Weights
+from marklens.settings import Settings
 
-META = "marklens-record"
-"""Name of the element of a page that holds the record, as JSON."""
 SETTINGS = ("search", "scoring")
 """Sections of the settings that decide what a search finds; the rest is the index's."""
-_SAME = ("mark", "text", "top", "crop", "rerank", "read", "weights", "aspect")
-"""What a question and its record hold alike."""
 TOLERANCE = 1e-4
 """Scores that differ by less are the same: other processors round otherwise."""
 
@@ -39,6 +36,12 @@ class Origin:
     version: str
     model: str
     settings: Mapping[str, Mapping[str, Any]]
+
+
+def origin_of(engine: Engine, settings: Settings) -> Origin:
+    """Where the answers of an opened index come from; its settings are those that it was opened with."""
+    kept = settings.model_dump(mode="json", include=set(SETTINGS))
+    return Origin(engine.version, engine.recipe["model"]["hash"], kept)
 
 
 def make_record(
@@ -65,7 +68,10 @@ def make_record(
         "settings": {section: dict(values) for section, values in origin.settings.items()},
         "weights": {name.rstrip("_"): value for name, value in asdict(weights).items()},
         "question": {
-            "pictures": [{"file": picture.file, "sha256": picture.sha256} for picture in pictures],
+            "pictures": [
+                {"file": picture.file, "sha256": picture.sha256, "pixels": picture.digest}
+                for picture in pictures
+            ],
             "mark": asked.mark,
             "text": asked.text,
             "top": asked.top,
@@ -82,53 +88,35 @@ def make_record(
     }
 
 
-def read_record(report: Path) -> dict[str, Any]:
-    """The record of a page of ``search --html`` or a document of ``search --json``.
-
-    Raises:
-        UsageError: the file is not there, or holds none.
-    """
-    try:
-        text = report.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{report} cannot be read ({error}): give a report of marklens search") from error
-    try:
-        record = (
-            json.loads(text)["record"] if text.lstrip().startswith("{") else json.loads(_Meta(text).found)
-        )
-        if not isinstance(record["question"], dict) or not isinstance(record["hits"], list):
-            raise TypeError("no question and hits")
-    except (ValueError, KeyError, TypeError) as error:
-        raise UsageError(
-            f"{report} holds no search to repeat: give a page of --html or a document of --json"
-        ) from error
-    return dict(record)
-
-
-def question_of(record: Mapping[str, Any], pictures: Sequence[Path] = ()) -> Question:
+def question_of(record: Record, pictures: Sequence[Path] = ()) -> Question:
     """The question that a record remembers.
 
     Args:
-        record: from `read_record`.
+        record: from `remembered.read_record`.
         pictures: where its pictures are now; none takes the files that it names.
 
     Raises:
-        UsageError: it is damaged, or names no file for a picture.
+        UsageError: it names no file for a picture, or makes no sense.
     """
-    asked = dict(record["question"])
-    try:
-        files: list[Path] = [*pictures] or [Path(picture["file"]) for picture in asked["pictures"]]
-        years = asked["years"]
-        wanted = Filter(tuple(asked["vienna"]), (years[0], years[1]) if years else None, asked["where"])
-        same = {
-            name: asked[name]
-            for name in ("mark", "text", "top", "crop", "rerank", "read", "weights", "aspect")
-        }
-        return Question(pictures=tuple(files) if asked["pictures"] else (), wanted=wanted, **same)
-    except (KeyError, TypeError, IndexError) as error:
+    asked = record.question
+    files = tuple(pictures) or tuple(Path(picture.file) for picture in asked.pictures if picture.file)
+    if asked.pictures and len(files) != len(asked.pictures):
         raise UsageError(
-            "the report names no file for its picture, or is damaged: give the picture"
-        ) from error
+            f"the report is of {len(asked.pictures)} pictures, and {len(files)} files are known: give the "
+            "picture, or all of several"
+        )
+    return Question(
+        pictures=files if asked.pictures else (),
+        mark=asked.mark,
+        text=asked.text,
+        top=asked.top,
+        wanted=Filter(asked.vienna, asked.years, asked.where),
+        crop=asked.crop,
+        rerank=asked.rerank,
+        read=asked.read,
+        weights=asked.weights,
+        aspect=asked.aspect,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,28 +141,29 @@ class Changes:
     gone: tuple[str, ...]
 
 
-def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> Changes:
+def compare(before: Record, after: Record) -> Changes:
     """Compare two records of one question."""
-    hits, others = before["hits"], after["hits"]
-    ids, other_ids = [id for id, _ in hits], [id for id, _ in others]
-    close = all(abs(old - new) <= TOLERANCE for (_, old), (_, new) in zip(hits, others, strict=False))
-    digests = [
-        [picture["sha256"] for picture in record["question"]["pictures"]] for record in (before, after)
-    ]
+    ids, other_ids = [id for id, _ in before.hits], [id for id, _ in after.hits]
+    scores = zip(before.hits, after.hits, strict=False)
+    close = all(abs(old - new) <= TOLERANCE for (_, old), (_, new) in scores)
     return Changes(
-        str(before.get("date")),
-        before.get("index") == after["index"],
-        before.get("model") == after["model"],
-        digests[0] == digests[1],
-        before.get("settings") == after["settings"] and before.get("weights") == after["weights"],
+        before.date,
+        before.index == after.index,
+        before.model == after.model,
+        _same_pictures(before.question.pictures, after.question.pictures),
+        before.settings == after.settings and before.weights == after.weights,
         ids == other_ids and close,
         tuple(id for id in other_ids if id not in ids),
         tuple(id for id in ids if id not in other_ids),
     )
 
 
-def _digests(record: Mapping[str, Any]) -> list[str]:
-    return [picture["sha256"] for picture in record["question"]["pictures"]]
+def _same_pictures(before: Sequence[RecordedPicture], after: Sequence[RecordedPicture]) -> bool:
+    """Whether each is the same file, or another one with the same pixels."""
+    return len(before) == len(after) and all(
+        old.sha256 == new.sha256 or (old.pixels is not None and old.pixels == new.pixels)
+        for old, new in zip(before, after, strict=True)
+    )
 
 
 def _now() -> str:
@@ -182,18 +171,3 @@ def _now() -> str:
     fixed = os.environ.get("SOURCE_DATE_EPOCH")
     moment = datetime.fromtimestamp(int(fixed), UTC) if fixed else datetime.now(UTC)
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-class _Meta(HTMLParser):
-    """Finds the record in a page."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.found = ""
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Keep the content of the one element that matters."""
-        named = dict(attrs)
-        if tag == "meta" and named.get("name") == META:
-            self.found = named.get("content") or ""

@@ -1,13 +1,20 @@
 """Search again as a report tells, and say what has changed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from loguru import logger
+from pydantic import BaseModel, ValidationError
+
+from marklens.core.errors import UsageError
 from marklens.opened.hits import Hits
 from marklens.opened.index import Index
-from marklens.opened.record import SETTINGS, Changes, compare, question_of, read_record
-from marklens.settings import load_settings
+from marklens.opened.record import Changes, compare, question_of
+from marklens.opened.remembered import Record, read_record
+from marklens.settings import ScoringSettings, SearchSettings, load_settings
+
+Section = TypeVar("Section", bound=BaseModel)
 
 
 def repeat(report: Path, root: Path, pictures: Sequence[Path] = ()) -> tuple[Hits, Changes]:
@@ -26,7 +33,25 @@ def repeat(report: Path, root: Path, pictures: Sequence[Path] = ()) -> tuple[Hit
     """
     record = read_record(report)
     question = question_of(record, pictures)
-    remembered: dict[str, Any] = record.get("settings", {})
-    settings = load_settings(**{name: dict(remembered.get(name, {})) for name in SETTINGS})
+    sections = {
+        "search": _section(SearchSettings, "search", record.settings),
+        "scoring": _section(ScoringSettings, "scoring", record.settings),
+    }
+    # copied over, not given as flags: a report that had no weight of its own must not get the environment's
+    settings = load_settings().model_copy(update=sections)
     hits = Index.open(root, settings).ask(question)
-    return hits, compare(record, hits.record())
+    return hits, compare(record, Record.model_validate(hits.record()))
+
+
+def _section(kind: type[Section], name: str, remembered: Mapping[str, Mapping[str, Any]]) -> Section:
+    """A section of the settings as a report has it; what this version does not know is left out."""
+    values = dict(remembered.get(name, {}))
+    unknown = sorted(values.keys() - kind.model_fields.keys())
+    if unknown:
+        logger.warning("the report has settings that this version does not know: {} {}", name, unknown)
+    try:
+        return kind(**{key: value for key, value in values.items() if key in kind.model_fields})
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, (name, *first["loc"])))
+        raise UsageError(f"the report's setting {place} cannot be used: {first['msg']}") from None

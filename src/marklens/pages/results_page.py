@@ -37,6 +37,7 @@ def results_page(
     facts: Mapping[str, object] | None = None,
     reasons: Mapping[int, ReasonOnPage] | None = None,
     record: str = "",
+    note: str | None = None,
 ) -> str:
     """Lay out one search as a self-contained HTML page.
 
@@ -48,6 +49,7 @@ def results_page(
         facts: name to value about the index, for the footer: marks, model, built, …
         reasons: why a hit is one, by its rank.
         record: JSON that programs find in the page, for repeating the search.
+        note: why there are no hits.
 
     Returns:
         The document. A picture that cannot be read leaves a placeholder.
@@ -62,6 +64,7 @@ def results_page(
         timings=timings_ms or {},
         facts=facts or {},
         record=record,
+        note=note,
     )
 
 

@@ -16,8 +16,8 @@ def aspect_weights(usual: Weights, aspect: Aspect) -> Weights:
     - ``shape``: the picture as a whole and its patches, in the usual proportion. Marks on dark grounds were
       turned light before; the network sees colours, but has learned to look past them.
     - ``colour``: the colours of the ink alone, see `reranking.color`. It sorts the marks that the shape
-      brings; marks in black and grey have no colour and come last.
-    - ``text``: the words alone.
+      brings; marks in black and grey have no colour and are left out.
+    - ``text``: the words alone; marks without words are left out.
 
     Args:
         usual: of the channels.
@@ -31,3 +31,18 @@ def aspect_weights(usual: Weights, aspect: Aspect) -> Weights:
         base = usual if usual.global_ + usual.spatial > 0 else Weights()
         return replace(base, text=0, color=0)
     return usual
+
+
+def why_nothing_counts(weights: Weights, text: str | None) -> str:
+    """Why no mark has a channel that counts, in one line.
+
+    Args:
+        weights: of the channels.
+        text: the name that was searched for; None where none was given or read.
+    """
+    missing = {
+        "text": "no name is given or legible" if text is None else "no mark has words",
+        "color": "there are no colours to compare",
+        "spatial": "there are no patches to compare",
+    }
+    return ", and ".join(reason for channel, reason in missing.items() if getattr(weights, channel) > 0)

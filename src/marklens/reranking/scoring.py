@@ -30,6 +30,13 @@ class Weights:
         if not all(0 <= value < float("inf") for value in values) or sum(values) <= 0:
             raise ValueError(f"weights must not be negative, and one must be positive: {self}")
 
+    def count(self, scores: Scores) -> bool:
+        """Whether any channel that applies has weight; else a total would say nothing."""
+        return any(
+            getattr(self, field.name) > 0 and getattr(scores, field.name) is not None
+            for field in fields(self)
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Calibration:

@@ -86,25 +86,34 @@ def fit_to_views(backbone: Backbone, side: int) -> Backbone:
 
     A network finds best at the size that it knows (Touvron et al., Fixing the Train-Test Resolution
     Discrepancy, 2019): views that are a multiple of it are made smaller inside of the network. Where the map
-    is then coarser than PATCH_GRID, it is made finer by dilation. Otherwise the network is set to the size of
-    the views.
+    is then coarser than PATCH_GRID, it is made finer by dilation. A network that cannot do that, and one of
+    any other size, is set to the size of the views.
 
     Args:
         backbone: as it was trained; it is left as it is.
         side: pixels of a view's side.
     """
     shrink = side // backbone.size
-    if shrink < 2 or side % backbone.size:
-        fitted = copy.deepcopy(backbone)
-        fitted.set_size(side)
-        return fitted.eval()
+    shrunk = _shrinking(backbone, shrink) if shrink > 1 and side % backbone.size == 0 else None
+    if shrunk is not None:
+        return shrunk
+    fitted = copy.deepcopy(backbone)
+    fitted.set_size(side)
+    return fitted.eval()
+
+
+def _shrinking(backbone: Backbone, shrink: int) -> Backbone | None:
+    """The network with views made smaller inside; None where its map stays too coarse for that."""
     stride = FINE_STRIDE if backbone.size < PATCH_GRID * USUAL_STRIDE else USUAL_STRIDE
     try:
         fitted = Backbone(backbone.name, backbone.size, shrink, stride)
-    except (TypeError, AssertionError):  # such as ViTs, whose map is fine enough
+    except (TypeError, AssertionError, NotImplementedError):  # it has no other stride: ViTs need none
         fitted = Backbone(backbone.name, backbone.size, shrink)
     fitted.network.load_state_dict(backbone.network.state_dict())
-    return fitted.eval()
+    side = backbone.size * shrink
+    with torch.inference_mode():
+        rows, columns = fitted.eval()(torch.zeros(1, side, side, 3, dtype=torch.uint8)).shape[2:]
+    return fitted if min(rows, columns) >= PATCH_GRID else None
 
 
 class Describer(nn.Module):

@@ -161,7 +161,11 @@ function showWeights() {
     return [element("label", { htmlFor: `weight-${name}` }, meaning), slider, shown];
   }));
 }
-$("usual").addEventListener("click", () => { showWeights(); later(); });
+function weighing() { // an aspect has weights of its own
+  for (const slider of document.querySelectorAll("#weights input")) slider.disabled = $("aspect").value !== "composite";
+}
+$("aspect").addEventListener("change", () => { weighing(); later(); });
+$("usual").addEventListener("click", () => { $("aspect").value = "composite"; showWeights(); later(); });
 
 /* searching */
 let timer = 0;
@@ -178,7 +182,9 @@ function question() {
   if (state.file) form.append("image", state.file, state.name); else form.append("mark_id", state.mark);
   if ($("read").checked) form.append("read", "true");
   if (state.crop) form.append("crop", state.crop.map((value) => `${value.toFixed(2)}%`).join(","));
-  for (const name of Object.keys(CHANNELS)) if ($(`weight-${name}`)) form.append(`weight_${name}`, $(`weight-${name}`).value);
+  const aspect = $("aspect").value;
+  if (aspect !== "composite") form.append("aspect", aspect);
+  else for (const name of Object.keys(CHANNELS)) if ($(`weight-${name}`)) form.append(`weight_${name}`, $(`weight-${name}`).value);
   return { path: "/search", form };
 }
 async function search(offset = 0) {
@@ -194,7 +200,7 @@ async function search(offset = 0) {
     state.hits = offset ? [...state.hits, ...answer.hits] : answer.hits;
     if (!offset) state.chosen.clear();
     $("status").textContent = `${Math.round(answer.timings_ms.total)} ms`;
-    showHits(answer.hits.length === PAGE);
+    showHits(answer.hits.length === PAGE, answer.note);
   } catch (error) { complain(error); }
 }
 $("form").addEventListener("submit", async (event) => { event.preventDefault(); await search(); $("results").focus(); });
@@ -212,9 +218,9 @@ function loaded(id, kind) {
 }
 async function picture(id, kind) { return (await loaded(id, kind)).address; }
 function title(hit) { return hit.text || hit.read_text?.text || hit.id; }
-function showHits(more) {
+function showHits(more, note) {
   $("results").hidden = false;
-  $("results-title").textContent = state.hits.length ? `${state.hits.length} nearest marks` : "No mark was found: widen the filter";
+  $("results-title").textContent = state.hits.length ? `${state.hits.length} nearest marks` : `No mark was found: ${note || "there are no more"}`;
   $("hits").replaceChildren(...state.hits.map(card));
   $("more").hidden = !more;
   tellChosen();

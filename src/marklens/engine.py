@@ -13,6 +13,7 @@ from marklens.core.images import read_picture
 from marklens.core.ports import VectorStore
 from marklens.core.resources import StopFlag
 from marklens.core.stopwatch import Stopwatch
+from marklens.core.threads import one_blas_thread
 from marklens.core.types import (
     Candidate,
     Filter,
@@ -174,6 +175,7 @@ class Engine:
         """Another one for every opening: mark numbers belong to it."""
         self._described = ByteCache[Query](cache_bytes, lambda query: query.bytes)
 
+    @one_blas_thread()
     def search(
         self,
         picture: Pixels | Sequence[Pixels],
@@ -209,6 +211,7 @@ class Engine:
         watch.lap("recall")
         return self._found(query, top, wanted, rerank, text, weights, watch)
 
+    @one_blas_thread()
     def search_mark(
         self,
         number: int,

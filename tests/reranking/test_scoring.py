@@ -21,7 +21,7 @@ def test_the_plans_weights_by_hand() -> None:
     )
     # 0.5·0.8 + 0.35·0.6 + 0.1·0.4 + 0.05·0.2; then (0.5·0.8 + 0.35·0.6) / 0.85; then 0.8 alone
     assert channels.combined(Weights()).tolist() == pytest.approx([0.66, 0.61 / 0.85, 0.8])
-    assert channels.scores(1) == Scores(pytest.approx(0.8), pytest.approx(0.6), None, None)
+    assert channels.scores()[1] == Scores(pytest.approx(0.8), pytest.approx(0.6), None, None)
 
 
 def test_a_channel_that_nobody_has_drops_out() -> None:

@@ -43,6 +43,7 @@ def serve(
 
     Example: marklens serve --index my-index
     """
+    from marklens.core.threads import keep_one_blas_thread
     from marklens.settings import load_settings
 
     if not (keys or open_to_all or _is_local(host)):
@@ -59,6 +60,7 @@ def serve(
             raise
         raise MissingExtraError("the service", "serve") from error
     settings = load_settings()
+    keep_one_blas_thread()
     here = () if keys or open_to_all else local_names(host)
     hosts = [name.lower() for name in settings.serve.hosts] or here
     service = make_service(index, settings, keys, hosts, watch)

@@ -22,8 +22,8 @@ from marklens.reranking.scoring import Calibration, Channels, Values, Weights
 from marklens.reranking.spatial_matcher import match_patches, spatial_similarities
 
 PLAN, UNCALIBRATED = Weights(), Calibration()
-BLOCK = 2000
-"""Marks compared at a time; bounds the memory of an exhaustive ranking."""
+BLOCK = 250
+"""Marks compared at a time: what is computed of so many stays in the cache of a core."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,9 +153,13 @@ class Reranker:
         self, query: LocalViews | None, candidates: Sequence[Candidate], texts: Values, weights: Weights
     ) -> list[Ranked]:
         channels = self.channels(query, candidates, texts)
-        scores = channels.combined(weights)
-        order = np.argsort(-scores, kind="stable").tolist()
-        return [Ranked(candidates[row], float(scores[row]), channels.scores(row)) for row in order]
+        scores, each = channels.combined(weights), channels.scores()
+        order = np.argsort(-scores, kind="stable")
+        totals = scores[order].tolist()
+        return [
+            Ranked(candidates[row], total, each[row])
+            for row, total in zip(order.tolist(), totals, strict=True)
+        ]
 
     def _compared(self, query: LocalViews, numbers: Ids, store: LocalStore) -> tuple[Values, Values]:
         """The spatial and the colour channel of these marks."""

@@ -85,15 +85,22 @@ class Channels:
             weight[applies] += getattr(weights, name)
         return np.asarray(np.clip(total / np.where(weight > 0, weight, 1), 0, 1), np.float32)
 
-    def scores(self, row: int) -> Scores:
-        """Those of one candidate."""
-        values = {name: float(values[row]) for name, values in self.present().items()}
-        return Scores(**{name: None if np.isnan(value) else value for name, value in values.items()})
+    def scores(self) -> list[Scores]:
+        """Those of every candidate."""
+        columns = [_optional(getattr(self, field.name), len(self.global_)) for field in fields(self)]
+        return [Scores(*row) for row in zip(*columns, strict=True)]
 
     def present(self) -> Mapping[str, Values]:
         """The channels that apply to any candidate, by name."""
         named = {field.name: getattr(self, field.name) for field in fields(self)}
         return {name: values for name, values in named.items() if values is not None}
+
+
+def _optional(values: Values | None, count: int) -> list[float | None]:
+    """Numbers, or None where there is none."""
+    if values is None:
+        return [None] * count
+    return [None if value != value else value for value in values.tolist()]
 
 
 def _mapped(values: Vectors, knots: Knots) -> Values:

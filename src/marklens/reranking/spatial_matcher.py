@@ -113,17 +113,19 @@ def _mutual(own: Vectors, own_places: Ids, vectors: Vectors, places: Ids, owners
         places: int64 (p,), of these.
         owners: int64 (p,), the view of each, rising from 0 without a gap.
     """
-    products = own @ vectors.T
-    products -= _distances()[own_places][:, places]
-    starts = np.flatnonzero(np.diff(owners, prepend=-1))
-    best_of_ours = np.maximum.reduceat(products, starts, axis=1)
-    mutual = (products == products.max(axis=0)) & (products == best_of_ours[:, owners]) & (products > 0)
-    rows, columns = np.divmod(np.flatnonzero(mutual), len(vectors))
+    products = vectors @ own.T
+    products -= _distances()[:, own_places][places]
+    everyone, starts = np.arange(len(vectors)), np.flatnonzero(np.diff(owners, prepend=-1))
+    ours_best = products.argmax(axis=1)
+    cosines = products[everyone, ours_best]
+    theirs_best = np.maximum.reduceat(products, starts, axis=0)
+    columns = np.flatnonzero((cosines == theirs_best[owners, ours_best]) & (cosines > 0))
+    rows = ours_best[columns]
     ours, theirs = own_places[rows], places[columns]
     return _Matches(
         rows,
         columns,
-        np.minimum(products[rows, columns], 1),
+        np.minimum(cosines[columns], 1),
         theirs // PATCH_GRID - ours // PATCH_GRID + PATCH_GRID - 1,
         theirs % PATCH_GRID - ours % PATCH_GRID + PATCH_GRID - 1,
     )

@@ -4,6 +4,8 @@ import numpy as np
 
 from marklens.core.types import KIND_MASK, VIEW_BITS, Candidate, Ids, Vectors, ViewKind
 
+_KINDS = {int(kind): kind for kind in ViewKind}
+
 
 def best_pairs(scores: Vectors, ids: Ids, kinds: tuple[ViewKind, ...]) -> list[Candidate]:
     """Merge the answers to a query's views: every mark once, with its best pair of views.
@@ -22,7 +24,8 @@ def best_pairs(scores: Vectors, ids: Ids, kinds: tuple[ViewKind, ...]) -> list[C
     order = found[np.lexsort((numbers[found], -flat[found]))]
     _, first = np.unique(numbers[order], return_index=True)
     chosen = order[np.sort(first)]
+    columns = numbers[chosen], flat[chosen], rows[chosen], ids.ravel()[chosen] & KIND_MASK
     return [
-        Candidate(int(numbers[place]), float(flat[place]), (kinds[rows[place]], ViewKind(int(kind))))
-        for place, kind in zip(chosen, ids.ravel()[chosen] & KIND_MASK, strict=True)
+        Candidate(number, score, (kinds[row], _KINDS[kind]))
+        for number, score, row, kind in zip(*(column.tolist() for column in columns), strict=True)
     ]

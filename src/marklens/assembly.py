@@ -146,7 +146,7 @@ def build(
     store: str | None = None,
     on: str = "local",
 ) -> BuildReport:
-    """Build or finish the index of a dataset, see `indexing.builder`; the work runs ``local`` or on ``ray``."""
+    """Build or finish the index of a dataset, see `indexing.builder`; work runs ``local`` or on ``ray``."""
     embedder = make_embedder(settings)
     options = view_options(settings)
     if options.size != embedder.size:
@@ -274,8 +274,8 @@ def _require_same_there(there: Recipe, here: Recipe) -> None:
     differences = there.differences(here, ("preprocessing", "model", "patches"))
     if differences:
         raise IndexMismatchError(
-            f"it would describe marks in another way ({'; '.join(differences)}): install the same Marklens and "
-            "the same network there"
+            f"it would describe marks in another way ({'; '.join(differences)}): install the same Marklens "
+            "and the same network there"
         )
 
 

@@ -40,8 +40,8 @@ def build(
     With --store pgvector the vectors go to the PostgreSQL server of the setting postgres.url. An index keeps
     its store until another one is named.
 
-    With --on ray the work runs on the Ray cluster of the setting cluster.address, or on a Ray that is started on
-    this machine for the build; the index is the same, and either way resumes what the other began.
+    With --on ray the work runs on the Ray cluster of the setting cluster.address, or on a Ray that is started
+    on this machine for the build; the index is the same, and either way resumes what the other began.
 
     Example: marklens index build my-logos --index my-index
     """

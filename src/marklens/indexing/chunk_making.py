@@ -1,4 +1,4 @@
-"""The last step of describing: prepared marks go through the network and become a chunk, wherever that runs."""
+"""The last step of describing, wherever it runs: prepared marks go through the network, into a chunk."""
 
 from collections import defaultdict
 from collections.abc import Sequence

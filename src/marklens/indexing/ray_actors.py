@@ -55,7 +55,8 @@ class PreparingActor:
     """
 
     def __init__(self, make: Callable[[], Preparer]) -> None:
-        self._make, self._preparer = make, None
+        self._make = make
+        self._preparer: Preparer | None = None
 
     def __call__(self, rows: "pyarrow.Table") -> "pyarrow.Table":
         """Map tasks to views."""
@@ -74,7 +75,8 @@ class DescribingActor:
     """
 
     def __init__(self, make: Callable[[], ViewDescriber]) -> None:
-        self._make, self._describer = make, None
+        self._make = make
+        self._describer: ViewDescriber | None = None
 
     def __call__(self, rows: "pyarrow.Table") -> "pyarrow.Table":
         """Map views to chunks."""

@@ -111,8 +111,8 @@ def _require_head(address: str) -> None:
     host, _, port = address.rpartition(":")
     if not host or not port.isdecimal() or int(port) > 65535 or "/" in host:
         raise UsageError(
-            f"{address} is no address of a Ray cluster: give host:port as 'ray start' printed it, on a machine "
-            "that belongs to the cluster"
+            f"{address} is no address of a Ray cluster: give host:port as 'ray start' printed it, and "
+            "run this on a machine that belongs to the cluster"
         )
     try:
         answers = _speaks_grpc(host.strip("[]"), int(port))

@@ -15,7 +15,7 @@ from marklens.embeddings.view_describer import ViewDescriber
 from marklens.indexing.chunks import Chunk
 from marklens.indexing.describing import Task
 from marklens.indexing.local_runner import Preparer
-from marklens.indexing.ray_actors import DescribingActor, Described, Failed, PreparingActor, packed, unpacked
+from marklens.indexing.ray_actors import Described, DescribingActor, Failed, PreparingActor, packed, unpacked
 from marklens.indexing.ray_cluster import Cluster, connected, last_line, shares
 
 LOOK_SECONDS = 0.2

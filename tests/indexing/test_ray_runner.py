@@ -58,16 +58,23 @@ def _head(port: int) -> Iterator[subprocess.Popen[bytes]]:
     arguments = f"start --head --block --num-cpus=2 --num-gpus=0 --node-ip-address=127.0.0.1 --port={port}"
     quiet = ["--include-dashboard=false", "--disable-usage-stats"]
     command = [sys.executable, "-m", "ray.scripts.scripts", *arguments.split(), *quiet]
-    nowhere = subprocess.DEVNULL
-    with subprocess.Popen(command, stdout=nowhere, stderr=nowhere, start_new_session=True) as process:
+    nowhere, open_to_all = subprocess.DEVNULL, {**os.environ, "RAY_AUTH_MODE": "disabled"}
+    with subprocess.Popen(
+        command, stdout=nowhere, stderr=nowhere, start_new_session=True, env=open_to_all
+    ) as process:
         try:
             yield process
         finally:
+            parts = psutil.Process(process.pid).children(recursive=True)
             process.terminate()
+            process.wait()
+            for part in psutil.wait_procs(parts, timeout=10)[1]:
+                part.kill()
 
 
 def _connected(head: subprocess.Popen[bytes], address: str) -> bool:
     import ray
+    import ray.data  # its log is made quiet, too
 
     while head.poll() is None:
         try:
@@ -101,7 +108,8 @@ def settings() -> Settings:
 def build_on_ray(
     index: Path, dataset: Path, progress: Silent | None = None, stop: StopFlag | None = None
 ) -> BuildReport:
-    marks, progress, stop = open_dataset(dataset), progress or Silent(), stop or StopFlag()
+    marks, progress = open_dataset(dataset), progress or Silent()
+    stop = StopFlag() if stop is None else stop  # one that is not set is false
     return assembly.build(index, marks, settings(), None, progress, stop, None, "ray")
 
 

@@ -144,7 +144,9 @@ def _connect(ray: Any, address: str | None) -> None:
                 address=address, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR
             )
     except Exception as error:  # Ray's have nothing in common
-        raise ClusterError(f"Ray at {address or 'this machine'}: {last_line(error)}") from error
+        unsaid = address and "RAY_AUTH_MODE" not in os.environ  # then Ray knocks without its token
+        hint = ": where it was started with a token, set RAY_AUTH_MODE=token" if unsaid else ""
+        raise ClusterError(f"Ray at {address or 'this machine'}: {last_line(error)}{hint}") from error
     finally:
         _restore(before)
     for handler in logging.getLogger("ray.data").handlers:

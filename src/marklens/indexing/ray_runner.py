@@ -77,6 +77,9 @@ class RayRunner:
         pools, held = self._ray.data.ActorPoolStrategy, shares(self._ray, self._cluster)
         flow = self._ray.data.from_arrow(rows)
         flow.context.enable_progress_bars = flow.context.print_on_execution_start = False
+        flow.context.max_consecutive_actor_init_deaths = (
+            held.workers + held.actors
+        )  # a machine may be lost then
         # a pool may shrink: idle actors make room for one whose machine is lost and that waits for another
         preparing = pools(min_size=1, initial_size=held.workers, max_size=held.workers)
         describing = pools(min_size=1, initial_size=held.actors, max_size=held.actors)

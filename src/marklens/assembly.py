@@ -32,6 +32,8 @@ from marklens.indexing.folder import (
 from marklens.indexing.local_runner import LocalRunner
 from marklens.indexing.maintenance import add_marks
 from marklens.indexing.preparing import InProcessPreparer, PoolPreparer
+from marklens.indexing.ray_cluster import Cluster
+from marklens.indexing.ray_runner import RayRunner
 from marklens.indexing.verifying import Check, verify
 from marklens.preprocessing.pipeline import PREPROCESSING_VERSION, ViewMaker, ViewOptions
 from marklens.preprocessing.text_detector import create_text_detector
@@ -45,7 +47,7 @@ from marklens.retrieval.catalog import Catalog
 from marklens.retrieval.patch_store import PatchStore
 from marklens.retrieval.postgres import Server
 from marklens.retrieval.vector_store import open_store
-from marklens.settings import PatchSettings, Settings
+from marklens.settings import PatchSettings, PostgresSettings, ServeSettings, Settings
 from marklens.text.matcher import TextMatcher
 from marklens.text.text_index import TextIndex
 
@@ -143,18 +145,22 @@ def build(
     progress: Progress,
     stop: StopFlag,
     store: str | None = None,
+    on: str = "local",
 ) -> BuildReport:
-    """Build or finish the index of a dataset, see `indexing.builder`."""
+    """Build or finish the index of a dataset, see `indexing.builder`; work runs ``local`` or on ``ray``."""
     embedder = make_embedder(settings)
     options = view_options(settings)
     if options.size != embedder.size:
         raise UsageError(f"views.size is {options.size}, the network takes {embedder.size}: set the same")
     patches = make_patch_reducer(settings, embedder, settings.patches.dims)
     views = ViewDescriber(embedder, patches, color_histograms)
-    describer = Describer(
-        index_folder(root, settings), partial(_runner, settings, options, views), progress, stop
-    )
     recipe = make_recipe(settings, embedder, patches)
+    runner = (
+        partial(_ray_runner, settings, options, recipe, stop)
+        if on == "ray"
+        else partial(_runner, settings, options, views)
+    )
+    describer = Describer(index_folder(root, settings), runner, progress, stop)
     build_options = BuildOptions(settings.build.chunk, limit, settings.build.graph_threads, store)
     return build_index(describer, dataset, recipe, build_options)
 
@@ -239,6 +245,42 @@ def _runner(
         PoolPreparer(factory, build.workers, build.timeout) if build.workers else InProcessPreparer(factory)
     )
     return LocalRunner(preparer, describer)
+
+
+def _ray_runner(
+    settings: Settings, options: ViewOptions, recipe: Recipe, stop: StopFlag
+) -> AbstractContextManager[Runner]:
+    # passwords of servers stay here
+    sent = settings.model_copy(update={"postgres": PostgresSettings(), "serve": ServeSettings()})
+    return RayRunner(
+        Cluster(**settings.cluster.model_dump()),
+        partial(_preparer_there, options, recipe, settings.build.timeout),
+        partial(_describer_there, sent, recipe),
+        stop,
+    )
+
+
+def _preparer_there(options: ViewOptions, recipe: Recipe, timeout: float) -> PoolPreparer:
+    """What makes views on another machine, if these are the same as here."""
+    _require_same_there(replace(recipe, preprocessing=options.record()), recipe)
+    return PoolPreparer(partial(make_view_maker, options), 1, timeout)
+
+
+def _describer_there(settings: Settings, recipe: Recipe) -> ViewDescriber:
+    """What runs the network on another machine, if it is the same as here."""
+    embedder = make_embedder(settings)
+    patches = make_patch_reducer(settings, embedder, settings.patches.dims)
+    _require_same_there(make_recipe(settings, embedder, patches), recipe)
+    return ViewDescriber(embedder, patches, color_histograms)
+
+
+def _require_same_there(there: Recipe, here: Recipe) -> None:
+    differences = there.differences(here, ("preprocessing", "model", "patches"))
+    if differences:
+        raise IndexMismatchError(
+            f"it would describe marks in another way ({'; '.join(differences)}): install the same Marklens "
+            "and the same network there"
+        )
 
 
 def _recall(folder: IndexFolder, settings: Settings) -> tuple[Manifest, OnnxEmbedder, PatchReducer | None]:

@@ -79,6 +79,22 @@ class BuildSettings(_Section):
     timeout: float = Field(120.0, gt=0, description="seconds after which a picture counts as hung")
 
 
+class ClusterSettings(_Section):
+    """The machines of `marklens index build --on ray`."""
+
+    address: str | None = Field(
+        None,
+        description="of the cluster's head, host:port; none: that of this machine, or Ray is started here",
+    )
+    workers: int | None = Field(None, ge=1, description="processes that prepare pictures; none: every core")
+    actors: int | None = Field(
+        None, ge=1, description="processes that run the network; none: one for each GPU, or for each machine"
+    )
+    gpus: float | None = Field(
+        None, ge=0, allow_inf_nan=False, description="of each such process; none: 1 where there are GPUs"
+    )
+
+
 class SearchSettings(_Section):
     """How a query is answered."""
 
@@ -201,6 +217,7 @@ class Settings(BaseSettings):
     pca: PcaSettings = PcaSettings()
     patches: PatchSettings = PatchSettings()
     build: BuildSettings = Field(default_factory=BuildSettings)
+    cluster: ClusterSettings = ClusterSettings()
     search: SearchSettings = SearchSettings()
     scoring: ScoringSettings = ScoringSettings()
     train: TrainSettings = Field(default_factory=TrainSettings)

@@ -301,7 +301,7 @@ def test_a_query_of_another_format_is_decoded_by_its_bytes(call: Call, index: Pa
 def test_help_teaches_and_loads_nothing_heavy() -> None:
     script = (
         "import sys\nfrom marklens.cli.main import run\nassert run(['--help']) == 0\n"
-        "heavy = {'faiss', 'onnxruntime', 'torch', 'sklearn', 'cv2', 'pydantic', 'numpy'}\n"
+        "heavy = {'faiss', 'onnxruntime', 'torch', 'sklearn', 'cv2', 'pydantic', 'numpy', 'ray'}\n"
         "heavy &= set(sys.modules)\n"
         "assert not heavy, heavy"
     )

@@ -29,7 +29,7 @@ def build(
     store: Annotated[
         str | None, typer.Option(help="Where vectors live: faiss, pgvector.", show_default="faiss")
     ] = None,
-    on: Annotated[str, typer.Option(help="Where the work runs: local.")] = "local",
+    on: Annotated[str, typer.Option(help="Where the work runs: local, ray.")] = "local",
     as_json: JsonOption = False,
 ) -> None:
     """Build the index of a dataset; the same call finishes a build that was stopped.
@@ -40,6 +40,9 @@ def build(
     With --store pgvector the vectors go to the PostgreSQL server of the setting postgres.url. An index keeps
     its store until another one is named.
 
+    With --on ray the work runs on the Ray cluster of the setting cluster.address, or on a Ray that is started
+    on this machine for the build; the index is the same, and either way resumes what the other began.
+
     Example: marklens index build my-logos --index my-index
     """
     from marklens.assembly import build as run
@@ -48,10 +51,10 @@ def build(
     from marklens.settings import load_settings
 
     _only("store", store or "faiss", "faiss", "pgvector")
-    _only("on", on, "local")
-    settings = load_settings(build={"workers": workers})
+    _only("on", on, "local", "ray")
+    settings = load_settings(**{"cluster" if on == "ray" else "build": {"workers": workers}})
     with shown_progress() as progress, graceful_stop() as stop:
-        report = run(index, open_dataset(dataset), settings, limit, progress, stop, store)
+        report = run(index, open_dataset(dataset), settings, limit, progress, stop, store, on)
     _tell(report, index, as_json)
 
 

@@ -10,6 +10,7 @@ MarklensError                exit status 1: the work failed
 ├── ModelError               a network cannot be loaded, run or verified
 ├── DiskSpaceError           too little room for the work ahead
 ├── DatabaseError            a database does not answer, or refuses
+├── ClusterError             a cluster does not answer, or its machines cannot do the work
 └── Interrupted              stopped by SIGINT or SIGTERM; says how to resume
 """
 
@@ -77,6 +78,10 @@ class DiskSpaceError(MarklensError):
 
 class DatabaseError(MarklensError):
     """A database does not answer, refuses, or lacks what Marklens needs."""
+
+
+class ClusterError(MarklensError):
+    """A cluster does not answer, or its machines cannot do the work."""
 
 
 class Interrupted(MarklensError):

@@ -41,7 +41,7 @@ class Runner(Protocol):
         ...
 
     def run(self, tasks: Iterable[Task]) -> Iterator[tuple[Task, Chunk]]:
-        """Yield every task with its chunk, in order."""
+        """Yield every task with its chunk, in whatever order they are finished."""
         ...
 
 

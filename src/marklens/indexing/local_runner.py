@@ -2,13 +2,11 @@
 
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Sequence
-from time import perf_counter
 from typing import Protocol, Self
 
-import numpy as np
-
-from marklens.core.types import PATCH_GRID, Mark
+from marklens.core.types import Mark
 from marklens.embeddings.view_describer import ViewDescriber
+from marklens.indexing.chunk_making import make_chunk
 from marklens.indexing.chunks import Chunk
 from marklens.indexing.describing import Task
 from marklens.indexing.preparing import Prepared
@@ -63,33 +61,5 @@ class LocalRunner:
             held += group
             if len(held) == len(open_tasks[0].marks):
                 task = open_tasks.popleft()
-                yield task, self._describe(task, held)
+                yield task, make_chunk(task.source, held, self._describer, self.seconds)
                 held = []
-
-    def _describe(self, task: Task, prepared: Sequence[Prepared]) -> Chunk:
-        good = [item for item in prepared if item.result is not None]
-        views = [view for item in good if item.result for view in item.result.views]
-        counts = [len(item.result.views) for item in good if item.result]
-        for item in good:
-            self.seconds["decode"] += item.decode_seconds
-            for stage, spent in item.result.seconds.items() if item.result else ():
-                self.seconds[stage] += spent
-        started = perf_counter()
-        side = self._describer.size
-        pixels = np.array([view.pixels for view in views], np.uint8).reshape(-1, side, side, 3)
-        inks = np.array([view.ink for view in views], np.bool_).reshape(-1, PATCH_GRID, PATCH_GRID)
-        vectors, local = self._describer.describe(pixels, inks)
-        self.seconds["embed"] += perf_counter() - started
-        return Chunk(
-            source=task.source,
-            marks=tuple(item.mark for item in good),
-            faults=tuple(item.fault for item in prepared if item.fault is not None),
-            owners=np.repeat(np.arange(len(good), dtype=np.int32), counts),
-            kinds=np.array([view.kind for view in views], np.uint8),
-            inks=inks,
-            vectors=vectors.astype(np.float16),
-            patches=local.patches,
-            colors=local.colors,
-            masks=tuple(item.mask for item in good),
-            readings=tuple(item.result.text for item in good if item.result),
-        )

@@ -1,0 +1,115 @@
+"""The two stages of a build as Ray's actors: a row is a chunk's marks, then their views, then the chunk.
+
+An error is a row too: Ray would wrap it in pages of traces, and begin the row again.
+"""
+
+import pickle
+import socket
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from marklens.embeddings.view_describer import ViewDescriber
+from marklens.indexing.chunk_making import make_chunk
+from marklens.indexing.chunks import Chunk
+from marklens.indexing.describing import Task
+from marklens.indexing.local_runner import Preparer
+from marklens.indexing.preparing import Prepared
+
+if TYPE_CHECKING:
+    import pyarrow
+
+CELL = "cell"
+
+
+@dataclass(frozen=True, slots=True)
+class Views:
+    """A task after the first stage."""
+
+    task: Task
+    prepared: list[Prepared]
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """A task after the second stage, with the time that both took."""
+
+    task: Task
+    chunk: Chunk
+    seconds: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A machine of the cluster cannot do its work."""
+
+    reason: str
+
+
+class PreparingActor:
+    """Makes views, in a process of its own below this one, which a picture may kill.
+
+    Args:
+        make: makes the preparer, at the first row.
+    """
+
+    def __init__(self, make: Callable[[], Preparer]) -> None:
+        self._make = make
+        self._preparer: Preparer | None = None
+
+    def __call__(self, rows: "pyarrow.Table") -> "pyarrow.Table":
+        """Map tasks to views."""
+        return _each(rows, self._prepare)
+
+    def _prepare(self, task: Task) -> Views:
+        self._preparer = self._preparer or self._make()
+        return Views(task, next(iter(self._preparer.prepare([task.marks]))))
+
+
+class DescribingActor:
+    """Runs the network.
+
+    Args:
+        make: makes the describer, at the first row.
+    """
+
+    def __init__(self, make: Callable[[], ViewDescriber]) -> None:
+        self._make = make
+        self._describer: ViewDescriber | None = None
+
+    def __call__(self, rows: "pyarrow.Table") -> "pyarrow.Table":
+        """Map views to chunks."""
+        return _each(rows, self._describe)
+
+    def _describe(self, views: Views) -> Described:
+        self._describer = self._describer or self._make()
+        seconds: defaultdict[str, float] = defaultdict(float)
+        chunk = make_chunk(views.task.source, views.prepared, self._describer, seconds)
+        return Described(views.task, chunk, dict(seconds))
+
+
+def packed(contents: Iterable[Any]) -> "pyarrow.Table":
+    """A row for each."""
+    import pyarrow
+
+    cells = [pickle.dumps(content, protocol=5) for content in contents]
+    return pyarrow.table({CELL: pyarrow.array(cells, pyarrow.large_binary())})  # may pass 2 GB
+
+
+def unpacked(rows: "pyarrow.Table") -> list[Any]:
+    """What `packed` packed."""
+    return [pickle.loads(cell.as_buffer()) for cell in rows[CELL]]
+
+
+def _each(rows: "pyarrow.Table", step: Callable[[Any], Any]) -> "pyarrow.Table":
+    return packed(
+        content if isinstance(content, Failed) else _safely(step, content) for content in unpacked(rows)
+    )
+
+
+def _safely(step: Callable[[Any], Any], content: Any) -> Any:
+    try:
+        return step(content)
+    except Exception as error:  # whatever it is, who started the build must hear of it
+        return Failed(f"{socket.gethostname()}: {error or type(error).__name__}")

@@ -21,7 +21,7 @@ $(VENV)/.demo: pyproject.toml constraints.txt | $(BIN)/python
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "installing Marklens with its test and training tools into $(VENV) (once) ..."
-	$(PIP) -e '.[demo,dev,train,tesseract,phonetics,postgres,serve]'
+	$(PIP) -e '.[demo,dev,train,tesseract,phonetics,postgres,serve,cluster]'
 	@touch $@ $(VENV)/.demo
 
 demo: $(VENV)/.demo  ## index real logos, search them with logos drawn by another hand, write the page

@@ -41,6 +41,7 @@ from marklens.reranking.profile import Profile, calibrated_for, find_profile
 from marklens.reranking.reranker import Reranker
 from marklens.reranking.scoring import Calibration, Weights
 from marklens.retrieval.catalog import Catalog
+from marklens.retrieval.milvus import Layout, Milvus
 from marklens.retrieval.patch_store import PatchStore
 from marklens.retrieval.postgres import Server
 from marklens.retrieval.vector_store import open_store
@@ -53,12 +54,16 @@ EXTRACTED_BYTES = 256 << 20
 
 
 def index_folder(root: Path, settings: Settings) -> IndexFolder:
-    """The files of an index, and the server that can hold its vectors."""
-    postgres, server = settings.postgres, None
+    """The files of an index, and the servers that can hold its vectors."""
+    postgres, milvus, server = settings.postgres, settings.milvus, None
     if postgres.url is not None:
         url = postgres.url.get_secret_value()
         server = Server(url, postgres.connections, postgres.patience, postgres.build_memory)
-    return IndexFolder(root, server)
+    if milvus.uri is None:
+        return IndexFolder(root, server)
+    token = milvus.token.get_secret_value() if milvus.token else ""
+    layout = Layout(milvus.index, milvus.shards, milvus.replicas)
+    return IndexFolder(root, server, Milvus(milvus.uri, token, milvus.timeout, layout))
 
 
 def view_options(settings: Settings) -> ViewOptions:
@@ -154,7 +159,9 @@ def build(
         index_folder(root, settings), partial(_runner, settings, options, views), progress, stop
     )
     recipe = make_recipe(settings, embedder, patches)
-    build_options = BuildOptions(settings.build.chunk, limit, settings.build.graph_threads, store)
+    build_options = BuildOptions(
+        settings.build.chunk, limit, settings.build.graph_threads, store, settings.build.vectors
+    )
     return build_index(describer, dataset, recipe, build_options)
 
 
@@ -188,7 +195,7 @@ def open_engine(root: Path, settings: Settings) -> Engine:
     manifest, embedder, patches = _recall(folder, settings)
     catalog = Catalog.open(folder.catalog)
     try:
-        store = open_store(folder.vectors, server=folder.server)
+        store = open_store(folder.vectors, server=folder.server_of(manifest.store))
         reducer, held = PcaReducer.load(folder.pca), catalog.counts()
         require_counts(folder, manifest, held.marks + held.removed, len(store))
         kept = PatchStore(folder.patches) if patches and settings.search.rerank else None

@@ -26,6 +26,9 @@ PARAMETERS: dict[str, dict[str, Any]] = {
 }
 """What each type of index is built with; FLAT and DISKANN need nothing."""
 
+EF_SEARCH = 400
+"""Candidates kept while searching a graph, at least."""
+
 
 @dataclass(frozen=True, slots=True)
 class Collection:
@@ -97,8 +100,13 @@ def make_collection(client: "MilvusClient", milvus: Milvus, collection: Collecti
     if not milvus.lite:  # Milvus Lite compares numbers as fast without
         indexes.add_index("mark", index_type="INVERTED")
     client.create_index(collection.name, indexes)
+    load_rows(client, milvus, collection.name)
+
+
+def load_rows(client: "MilvusClient", milvus: Milvus, name: str) -> None:
+    """Let it be searched: Milvus takes it into memory, as often as the settings say."""
     copies = {} if milvus.lite else {"replica_number": milvus.layout.replicas}
-    client.load_collection(collection.name, **copies)
+    client.load_collection(name, **copies)
 
 
 def insert_rows(client: "MilvusClient", name: str, ids: Ids, vectors: Vectors) -> None:
@@ -154,3 +162,15 @@ def drop_collections(client: "MilvusClient", owner: str, but: str | None = None)
     for name in client.list_collections():
         if name.startswith(f"marklens_{owner}_") and name != but:
             client.drop_collection(name)
+
+
+def search_parameters(index: str, k: int) -> dict[str, Any]:
+    """How wide a type of index is searched for k results."""
+    wide = max(EF_SEARCH, k)
+    return {
+        "HNSW": {"ef": wide},
+        "HNSW_SQ": {"ef": wide},
+        "IVF_SQ8": {"nprobe": 128},
+        "IVF_RABITQ": {"nprobe": 128, "refine_k": 4},
+        "DISKANN": {"search_list": wide},
+    }.get(index, {})

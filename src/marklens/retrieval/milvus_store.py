@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -27,11 +27,13 @@ from marklens.retrieval.milvus_collection import (
     drop_collections,
     fetch,
     insert_rows,
+    load_rows,
     make_collection,
     one_of,
     owner_of,
     pages,
     read_pointer,
+    search_parameters,
     within,
     write_pointer,
 )
@@ -42,8 +44,6 @@ if TYPE_CHECKING:
 
 MOST_RESULTS = 16_384
 """Milvus answers no more."""
-EF_SEARCH = 400
-"""Candidates kept while searching a graph, at least."""
 MOST_LISTED = 20_000
 """Marks that an expression names; longer lists take longer to send and parse than to search."""
 UNSAVED = "new"
@@ -95,7 +95,7 @@ class MilvusStore:
                     f"the collection {collection.name} that {path} names is not in Milvus: check the setting "
                     "milvus.uri, or run 'marklens index compact' on the index"
                 )
-            client.load_collection(collection.name)
+            load_rows(client, milvus, collection.name)
             if writable:  # left by an addition that was killed
                 client.delete(collection.name, filter=f"id > {collection.last_id}")
             rows = count_rows(client, collection.name, within(collection))
@@ -190,6 +190,7 @@ class MilvusStore:
                 client.flush(old)
                 if name != old:
                     client.rename_collection(old, name)
+                    load_rows(client, self._milvus, name)  # Milvus Lite lets go of what it renames
         self.collection = replace(self.collection, owner=owner, name=name)
         write_pointer(path, self.collection)
 
@@ -204,7 +205,7 @@ class MilvusStore:
             limit=wide,
             filter=expression,
             output_fields=["id"],
-            search_params={"metric_type": "IP", "params": self._parameters(wide)},
+            search_params={"metric_type": "IP", "params": search_parameters(self.collection.index, wide)},
         )
         similarities, found = padding(len(queries), k)
         for row, answer in enumerate(answers):
@@ -234,17 +235,6 @@ class MilvusStore:
             return within(self.collection, f"not ({one_of('mark', forbidden)})" if len(forbidden) else ""), k
         share = passing / self.collection.marks
         return "", min(MOST_RESULTS, int(1.5 * k / share) + 100)
-
-    def _parameters(self, k: int) -> dict[str, Any]:
-        """How wide the index is searched."""
-        wide = max(EF_SEARCH, k)
-        return {
-            "HNSW": {"ef": wide},
-            "HNSW_SQ": {"ef": wide},
-            "IVF_SQ8": {"nprobe": 128},
-            "IVF_RABITQ": {"nprobe": 128, "refine_k": 4},
-            "DISKANN": {"search_list": wide},
-        }.get(self.collection.index, {})
 
     def _scan(
         self, client: "MilvusClient", queries: Vectors, k: int, allowed: Bools | None

@@ -1,7 +1,8 @@
 """How much disk, memory and time up to 100 million marks would take, from what was measured.
 
 Reads what `benchmarks/store_kinds.py` wrote. Bytes a vector are those of the largest size measured; memory is
-what was resident after searching there, by the vector; time to build and to answer goes on growing by the
+what was resident after searching there, by the vector, and how much of it was the process's own rather than
+mapped; time to build and to answer goes on growing by the
 exponent that was fitted. Files other than vectors, and views a mark, are those of an index, if one is given.
 Machines that describe marks are counted from a measured rate, if one is given. Nothing here was run at these
 sizes: it is arithmetic, and says from which numbers.
@@ -15,7 +16,7 @@ from typing import Annotated, Any
 
 import typer
 
-from benchmarks.growth_plot import exponent
+from benchmarks.growth_plot import exponent, of_kind
 from benchmarks.reporting import report
 from marklens.core.artifacts import read_json
 from marklens.core.errors import ArtifactError
@@ -37,7 +38,7 @@ def main(
     others, views = of_index(index) if index else (0.0, views)
     largest = max(row["vectors"] for row in rows)
     table = [
-        at_size([row for row in rows if row["kind"] == kind], marks, views, others)
+        at_size(of_kind(kind, rows), marks, views, others)
         for kind in dict.fromkeys(row["kind"] for row in rows)
         for marks in MARKS
     ]
@@ -74,16 +75,17 @@ def at_size(own: Sequence[Mapping[str, Any]], marks: int, views: float, others: 
         "vectors on disk, GB": vectors * last["bytes a vector"] / 1e9,
         "all files, GB": (vectors * last["bytes a vector"] + marks * others) / 1e9,
         "resident, GB": vectors * last["MB searched"] / last["vectors"] / 1e3,
+        "own, GB": vectors * last["MB own"] / last["vectors"] / 1e3,
         "build, h": grown(own, "build s", vectors) / 3600,
         "p50, ms": grown(own, "p50 ms", vectors),
     }
 
 
 def grown(own: Sequence[Mapping[str, Any]], name: str, vectors: float) -> float:
-    """A number at another size, by the exponent between those measured."""
+    """A number at another size, by the exponent between those measured; nothing is taken to fall."""
     last = max(own, key=lambda row: row["vectors"])
     power = exponent([row["vectors"] for row in own], [row[name] for row in own])
-    return float(last[name] * (vectors / last["vectors"]) ** power)
+    return float(last[name] * (vectors / last["vectors"]) ** max(0.0, power))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,13 @@ from typing import Any
 import numpy as np
 
 
+def of_kind(kind: str, rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The rows of a kind that have the form of its largest: few vectors may have been kept in another."""
+    own = [row for row in rows if row["kind"] == kind]
+    form = max(own, key=lambda row: row["vectors"])["form"]
+    return [row for row in own if row["form"] == form]
+
+
 def exponent(counts: Sequence[float], values: Sequence[float]) -> float:
     """The slope of log(value) over log(count), by least squares; NaN where it cannot be told."""
     if len(counts) < 2 or min(values) <= 0:
@@ -22,7 +29,7 @@ def plot_growth(path: Path, rows: Sequence[Mapping[str, Any]], names: Sequence[s
     axes = figure.subplots(1, len(names), squeeze=False)[0]
     for axis, name in zip(axes, names, strict=True):
         for kind in dict.fromkeys(row["kind"] for row in rows):
-            own = [row for row in rows if row["kind"] == kind]
+            own = of_kind(kind, rows)
             counts, values = [row["vectors"] for row in own], [row[name] for row in own]
             axis.plot(counts, values, "o-", label=f"{kind}: n^{exponent(counts, values):.2f}")
         axis.set(title=name, xlabel="vectors", xscale="log", yscale="log")

@@ -9,7 +9,6 @@ of each is its own. Filters let marks pass by chance, or by looks: those most li
 """
 
 import multiprocessing
-import resource
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -19,11 +18,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-import psutil
 import typer
 
 from benchmarks.grown_vectors import BLOCK, Rows, write_rows
-from benchmarks.growth_plot import exponent, plot_growth
+from benchmarks.growth_plot import exponent, of_kind, plot_growth
 from benchmarks.reporting import machine, report
 from marklens.core.artifacts import write_json
 from marklens.core.types import VIEW_BITS, Bools, Ids, Vectors
@@ -127,14 +125,13 @@ def build(rows: Rows, count: int, kind: str, threads: int, path: Path) -> dict[s
         start += len(block)
     built = time.perf_counter() - started
     store.save(path)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"form": store.form, "build s": built, "peak MB": peak - before}
+    return {"form": store.form, "build s": built, "peak MB": memory_mb("VmHWM") - before}
 
 
 def search(path: Path, asked: Vectors, k: int, filters: Mapping[str, Bools | None]) -> dict[str, Any]:
     import faiss  # noqa: F401  # its libraries are not the store's
 
-    before, started = memory_mb(), time.perf_counter()
+    before, own, started = memory_mb(), memory_mb("RssAnon"), time.perf_counter()
     store = open_store(path)
     opened, after = time.perf_counter() - started, memory_mb()
     plain = timed(store, asked, k, None)
@@ -144,6 +141,7 @@ def search(path: Path, asked: Vectors, k: int, filters: Mapping[str, Bools | Non
         "open s": opened,
         "MB opened": after - before,
         "MB searched": resident - before,
+        "MB own": memory_mb("RssAnon") - own,
         "first ms": plain[1][0],
         "answers": answers | {"none": (plain[0], plain[1][5:])},
     }
@@ -173,6 +171,7 @@ def in_row(kind: str, count: int, found: dict[str, Any], truth: Mapping[str, Ids
         "open s": found["open s"],
         "MB opened": found["MB opened"],
         "MB searched": found["MB searched"],
+        "MB own": found["MB own"],
         "first ms": found["first ms"],
         "p50 ms": float(p50),
         "p99 ms": float(p99),
@@ -200,14 +199,15 @@ def recall(found: Ids, expected: Ids) -> float:
 
 def exponents(kind: str, results: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     """By what power of the number of vectors each number grows."""
-    own = [row for row in results if row["kind"] == kind]
+    own = of_kind(kind, results)
     counts = [row["vectors"] for row in own]
     return {name: exponent(counts, [row[name] for row in own]) for name in GROWING}
 
 
-def memory_mb() -> float:
-    """Resident memory of this process, mapped files among it."""
-    return float(psutil.Process().memory_info().rss) / 1e6
+def memory_mb(kind: str = "VmRSS") -> float:
+    """Memory of this process as Linux counts it; VmHWM is its peak, RssAnon leaves mapped files out."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(float(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith(f"{kind}:"))
 
 
 if __name__ == "__main__":

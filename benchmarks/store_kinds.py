@@ -58,16 +58,16 @@ def main(
                 results.append(in_row(kind, count, found, truth))
                 path.unlink()
         facts = {"real": rows.real, "dims": rows.dims, "queries": queries, "k": k}
-    title = f"{rows.dims} dims; {rows.real:,} vectors are of an index, the others made up; {queries} queries"
-    report(title, [{name: row[name] for name in row if name != "filters"} for row in results])
-    report("Under filters", [line for row in results for line in filter_rows(row)])
     growth = [{"kind": kind, **exponents(kind, results)} for kind in kinds.split(",")]
-    if len(counts) > 1:
-        report("Growth: exponents of the number of vectors", growth)
     if json is not None:
         write_json(json, {"machine": machine(), **facts, "rows": results, "growth": growth})
     if plot is not None:
         plot_growth(plot, results, GROWING)
+    title = f"{rows.dims} dims; {rows.real:,} vectors are of an index, the others made up; {queries} queries"
+    report(title, [{name: row[name] for name in row if name != "filters"} for row in results])
+    report("Under filters", [line for row in results for line in filter_rows(row)])
+    if len(counts) > 1:
+        report("Growth: exponents of the number of vectors", growth)
 
 
 def make_filters(rows: Rows, count: int) -> dict[str, Bools | None]:

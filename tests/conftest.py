@@ -8,6 +8,8 @@ import pytest
 from tests.postgres_server import Running, running
 from tests.small_index import build, draw_marks
 
+from marklens.retrieval.milvus import Milvus
+
 # examples differ in how long they take, and machines too: no test asserts wall time
 hypothesis.settings.register_profile("patient", deadline=None)
 hypothesis.settings.load_profile("patient")
@@ -32,6 +34,13 @@ def postgres() -> Iterator[Running]:
     """A real server with pgvector."""
     with running() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def milvus(tmp_path_factory: pytest.TempPathFactory) -> Milvus:
+    """A real Milvus Lite in a file of its own."""
+    pytest.importorskip("pymilvus", reason="the extra 'cluster' is not installed")
+    return Milvus(str(tmp_path_factory.mktemp("milvus") / "vectors.db"))
 
 
 @pytest.fixture

@@ -44,10 +44,11 @@ from marklens.reranking.profile import Profile, calibrated_for, find_profile
 from marklens.reranking.reranker import Reranker
 from marklens.reranking.scoring import Calibration, Weights
 from marklens.retrieval.catalog import Catalog
+from marklens.retrieval.milvus import Layout, Milvus
 from marklens.retrieval.patch_store import PatchStore
 from marklens.retrieval.postgres import Server
 from marklens.retrieval.vector_store import open_store
-from marklens.settings import PatchSettings, PostgresSettings, ServeSettings, Settings
+from marklens.settings import MilvusSettings, PatchSettings, PostgresSettings, ServeSettings, Settings
 from marklens.text.matcher import TextMatcher
 from marklens.text.text_index import TextIndex
 
@@ -56,12 +57,16 @@ EXTRACTED_BYTES = 256 << 20
 
 
 def index_folder(root: Path, settings: Settings) -> IndexFolder:
-    """The files of an index, and the server that can hold its vectors."""
-    postgres, server = settings.postgres, None
+    """The files of an index, and the servers that can hold its vectors."""
+    postgres, milvus, server = settings.postgres, settings.milvus, None
     if postgres.url is not None:
         url = postgres.url.get_secret_value()
         server = Server(url, postgres.connections, postgres.patience, postgres.build_memory)
-    return IndexFolder(root, server)
+    if milvus.uri is None:
+        return IndexFolder(root, server)
+    token = milvus.token.get_secret_value() if milvus.token else ""
+    layout = Layout(milvus.index, milvus.shards, milvus.replicas)
+    return IndexFolder(root, server, Milvus(milvus.uri, token, milvus.timeout, layout))
 
 
 def view_options(settings: Settings) -> ViewOptions:
@@ -161,7 +166,9 @@ def build(
         else partial(_runner, settings, options, views)
     )
     describer = Describer(index_folder(root, settings), runner, progress, stop)
-    build_options = BuildOptions(settings.build.chunk, limit, settings.build.graph_threads, store)
+    build_options = BuildOptions(
+        settings.build.chunk, limit, settings.build.graph_threads, store, settings.build.vectors
+    )
     return build_index(describer, dataset, recipe, build_options)
 
 
@@ -195,7 +202,7 @@ def open_engine(root: Path, settings: Settings) -> Engine:
     manifest, embedder, patches = _recall(folder, settings)
     catalog = Catalog.open(folder.catalog)
     try:
-        store = open_store(folder.vectors, server=folder.server)
+        store = open_store(folder.vectors, server=folder.server_of(manifest.store))
         reducer, held = PcaReducer.load(folder.pca), catalog.counts()
         require_counts(folder, manifest, held.marks + held.removed, len(store))
         kept = PatchStore(folder.patches) if patches and settings.search.rerank else None
@@ -251,7 +258,9 @@ def _ray_runner(
     settings: Settings, options: ViewOptions, recipe: Recipe, stop: StopFlag
 ) -> AbstractContextManager[Runner]:
     # passwords of servers stay here
-    sent = settings.model_copy(update={"postgres": PostgresSettings(), "serve": ServeSettings()})
+    sent = settings.model_copy(
+        update={"postgres": PostgresSettings(), "milvus": MilvusSettings(), "serve": ServeSettings()}
+    )
     return RayRunner(
         Cluster(**settings.cluster.model_dump()),
         partial(_preparer_there, options, recipe, settings.build.timeout),

@@ -21,6 +21,7 @@ from marklens.core.errors import UsageError
 from marklens.preprocessing.text_detector import DetectorName
 from marklens.preprocessing.text_masker import Fill
 from marklens.reranking.scoring import ProfileName
+from marklens.retrieval.milvus import MilvusIndex
 
 PREFIX = "MARKLENS_"
 
@@ -76,6 +77,9 @@ class BuildSettings(_Section):
     workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=0, description="0: in this process")
     chunk: int = Field(256, ge=1, description="marks written at a time: what a crash can cost")
     graph_threads: int = Field(0, ge=0, description="0: every core; 1: the same graph every time")
+    vectors: Literal["auto", "fp32", "fp16", "sq8", "rabitq"] = Field(
+        "auto", description="how FAISS keeps vectors; auto goes by their number, `index compact` changes it"
+    )
     timeout: float = Field(120.0, gt=0, description="seconds after which a picture counts as hung")
 
 
@@ -179,6 +183,20 @@ class PostgresSettings(_Section):
     build_memory: int = Field(1024, ge=1, description="megabytes the server may take to build a graph")
 
 
+class MilvusSettings(_Section):
+    """The Milvus that holds the vectors of indexes built with `--store milvus`."""
+
+    uri: str | None = Field(
+        None,
+        description="http://host:19530 of a server or cluster, or a file like vectors.db for Milvus Lite",
+    )
+    token: SecretStr | None = Field(None, description="user:password or API key; an index never remembers it")
+    timeout: float = Field(30.0, gt=0, description="seconds that one request may take")
+    index: MilvusIndex = Field("HNSW", description="type of the vector index; Milvus Lite has the first four")
+    shards: int = Field(1, ge=1, le=64, description="write channels of a collection")
+    replicas: int = Field(1, ge=1, description="copies in memory, each on query nodes of its own")
+
+
 class ServeSettings(_Section):
     """The service."""
 
@@ -222,6 +240,7 @@ class Settings(BaseSettings):
     scoring: ScoringSettings = ScoringSettings()
     train: TrainSettings = Field(default_factory=TrainSettings)
     postgres: PostgresSettings = PostgresSettings()
+    milvus: MilvusSettings = MilvusSettings()
     serve: ServeSettings = Field(default_factory=ServeSettings)
 
     @classmethod

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from marklens.indexing.builder import BuildReport
     from marklens.indexing.folder import Manifest
 
+WHERE = {"pgvector": "in PostgreSQL, beside that size", "milvus": "in Milvus, beside that size"}
+"""Where vectors are that are not in the folder."""
 app = typer.Typer(help="Build an index, change it, look at it.", no_args_is_help=True)
 
 
@@ -27,7 +29,7 @@ def build(
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Take only the first marks.")] = None,
     store: Annotated[
-        str | None, typer.Option(help="Where vectors live: faiss, pgvector.", show_default="faiss")
+        str | None, typer.Option(help="Where vectors live: faiss, pgvector, milvus.", show_default="faiss")
     ] = None,
     on: Annotated[str, typer.Option(help="Where the work runs: local, ray.")] = "local",
     as_json: JsonOption = False,
@@ -37,8 +39,8 @@ def build(
     Every picture that cannot be used is named in errors.jsonl with its reason and costs nothing else. Ctrl-C
     stops after the pictures in hand. An index that is up to date is left as it is.
 
-    With --store pgvector the vectors go to the PostgreSQL server of the setting postgres.url. An index keeps
-    its store until another one is named.
+    With --store pgvector the vectors go to the PostgreSQL server of the setting postgres.url, with --store
+    milvus to the Milvus of milvus.uri. An index keeps its store until another one is named.
 
     With --on ray the work runs on the Ray cluster of the setting cluster.address, or on a Ray that is started
     on this machine for the build; the index is the same, and either way resumes what the other began.
@@ -50,7 +52,7 @@ def build(
     from marklens.datasets.opening import open_dataset
     from marklens.settings import load_settings
 
-    _only("store", store or "faiss", "faiss", "pgvector")
+    _only("store", store or "faiss", "faiss", "pgvector", "milvus")
     _only("on", on, "local", "ray")
     settings = load_settings(**{"cluster" if on == "ray" else "build": {"workers": workers}})
     with shown_progress() as progress, graceful_stop() as stop:
@@ -119,7 +121,12 @@ def compact(index: IndexOption, as_json: JsonOption = False) -> None:
 
     settings = load_settings()
     with shown_progress() as progress:
-        manifest = run(index_folder(index, settings), settings.build.graph_threads, progress)
+        manifest = run(
+            index_folder(index, settings),
+            settings.build.graph_threads,
+            progress,
+            settings.build.vectors,
+        )
     if as_json:
         print_json(dict(manifest.counts))
     else:
@@ -220,7 +227,7 @@ def _info_table(manifest: "Manifest", index: Path, size: int) -> "Table":
     rows = {
         **{name: f"{count:,}" for name, count in manifest.counts.items()},
         "size": f"{size / 1e6:,.1f} MB, {size / max(1, manifest.counts['marks']):,.0f} bytes a mark",
-        "vectors": "in PostgreSQL, beside that size" if manifest.store == "pgvector" else "in the folder",
+        "vectors": WHERE.get(manifest.store, "in the folder"),
         "dataset": manifest.dataset["root"],
         "made": f"{manifest.made['at']} by Marklens {manifest.made['version']}",
         "model": f"{recipe.model['file']} ({recipe.model['hash']})",

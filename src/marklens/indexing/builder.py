@@ -44,12 +44,14 @@ class BuildOptions:
         limit: take only the first marks of the dataset.
         threads: for the graph; 1 makes it the same every time, 0 takes every core.
         store: where the vectors shall be, one of `folder.STORES`; None leaves them where they are.
+        form: how FAISS shall keep them, see `retrieval.faiss_forms`.
     """
 
     chunk: int = 256
     limit: int | None = None
     threads: int = 0
     store: str | None = None
+    form: str = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ def build_index(describer: Describer, dataset: Dataset, recipe: Recipe, options:
         scope = {"root": _identity(dataset), "limit": options.limit}
         before = _existing(folder, recipe, scope)
         kind = options.store or (before.store if before else STORES[0])
-        check_store(kind, server=folder.server)
+        check_store(kind, server=folder.server_of(kind))
         expected = min(dataset.count(), options.limit or dataset.count())
         if before is None:
             if folder.chunks_from(0):
@@ -120,7 +122,16 @@ def build_index(describer: Describer, dataset: Dataset, recipe: Recipe, options:
         replace(before, complete=False, rebuilding=False, store=kind).save(folder)
         _drop_chunks(folder, len(done.sources))
         written = write_errors(folder, len(done.sources), faults)
-        derived = derive(folder, len(done.sources), recipe, None, options.threads, describer.progress, kind)
+        derived = derive(
+            folder,
+            len(done.sources),
+            recipe,
+            None,
+            options.threads,
+            describer.progress,
+            kind,
+            options.form,
+        )
         manifest = Manifest(
             recipe=recipe,
             dataset=scope,
@@ -136,7 +147,7 @@ def build_index(describer: Describer, dataset: Dataset, recipe: Recipe, options:
             made=stamp(),
         )
         manifest.save(folder)
-        prune_store(folder.vectors, server=folder.server)
+        prune_store(folder.vectors, server=folder.server_of(kind))
         logger.info("index finished: {}", dict(manifest.counts))
         return BuildReport(manifest, done.marks, perf_counter() - started, changed=True)
 

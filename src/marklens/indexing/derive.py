@@ -14,10 +14,11 @@ from marklens.core.errors import ArtifactError
 from marklens.core.ports import Progress
 from marklens.core.types import Fault, Ids, Vectors
 from marklens.embeddings.pca_reducer import PcaReducer, bundled_reducer, fit_pca
-from marklens.indexing.chunks import Chunk, load_chunk
+from marklens.indexing.chunks import Chunk, load_chunk, views_in
 from marklens.indexing.folder import STORES, IndexFolder, Recipe
 from marklens.reranking.color import COLORS
 from marklens.retrieval.catalog import Catalog, Entry
+from marklens.retrieval.faiss_forms import Plan
 from marklens.retrieval.patch_store import Part, write_patch_store
 from marklens.retrieval.rarity import Rarity, measure_rarity
 from marklens.retrieval.vector_store import create_store, discard_store
@@ -48,6 +49,7 @@ def derive(
     threads: int,
     progress: Progress,
     kind: str = "faiss",
+    form: str = "auto",
 ) -> Derived:
     """Make everything that a search reads from the first `chunks` chunks.
 
@@ -59,6 +61,7 @@ def derive(
         threads: for the graph; 1 makes it the same every time, 0 takes every core.
         progress: hears how far it is.
         kind: where the vectors shall be, one of `folder.STORES`.
+        form: how FAISS shall keep them, see `retrieval.faiss_forms`.
 
     Raises:
         ArtifactError: no chunk holds a usable mark, or one is damaged.
@@ -72,7 +75,13 @@ def derive(
     started, marks = perf_counter(), 0
     ids: list[Ids] = []
     progress.start("graph", chunks)
-    store = create_store(kind, reducer.dims, threads=threads, server=folder.server)
+    store = create_store(
+        kind,
+        reducer.dims,
+        threads=threads,
+        server=folder.server_of(kind),
+        plan=_plan(paths, reducer, form),
+    )
     for chunk in _load(paths, progress):
         ids.append(chunk.view_ids(marks))
         store.add(ids[-1], reduce_chunk(chunk, reducer))
@@ -80,7 +89,7 @@ def derive(
     store.save(folder.vectors_of(kind))
     for other in STORES:
         if other != kind:
-            discard_store(folder.vectors_of(other), server=folder.server)
+            discard_store(folder.vectors_of(other), server=folder.server_of(other))
     all_ids = np.concatenate(ids)
     rarity = measure_rarity(store, all_ids) if len(all_ids) >= int(recipe.pca["own_from"]) else ()
     seconds["graph"] = perf_counter() - started
@@ -174,13 +183,24 @@ def _reducer(paths: Sequence[Path], recipe: Recipe, progress: Progress) -> PcaRe
         if bundled is not None:
             logger.info("{} views are few: the bundled reduction is used", total)
             return bundled
-    return fit_pca(_sample(paths, total, int(recipe.pca["sample"]), progress), dims, whitening)
+    return fit_pca(_sample(_load(paths, progress), total, int(recipe.pca["sample"])), dims, whitening)
 
 
-def _sample(paths: Sequence[Path], total: int, sample: int, progress: Progress) -> Iterator[Vectors]:
+def _plan(paths: Sequence[Path], reducer: PcaReducer, form: str) -> Plan:
+    """How the vector store shall keep the views of these chunks, and how to draw some of them."""
+    total = sum(views_in(path) for path in paths)
+
+    def draw(count: int) -> Vectors:
+        drawn = [reducer.reduce(part) for part in _sample(map(load_chunk, paths), total, count)]
+        return np.concatenate(drawn) if drawn else np.empty((0, reducer.dims), np.float32)
+
+    return Plan(form, total, draw)
+
+
+def _sample(chunks: Iterable[Chunk], total: int, sample: int) -> Iterator[Vectors]:
     """Views spread evenly over all chunks, about `sample` of `total`."""
     step, position = max(1.0, total / sample), 0
-    for chunk in _load(paths, progress):
+    for chunk in chunks:
         rows = np.arange(position, position + len(chunk.owners))
         chosen = np.floor((rows + 1) / step) > np.floor(rows / step)
         position += len(rows)

@@ -8,12 +8,13 @@ from typing import Any
 
 from marklens.core.artifacts import read_json, sha256, write_json
 from marklens.core.errors import ArtifactError, IndexMismatchError, UsageError
+from marklens.retrieval.milvus import Milvus
 from marklens.retrieval.postgres import Server
 
 FORMAT = 1
 """Raise it whenever an older Marklens could not read the folder."""
-STORES = ("faiss", "pgvector")
-"""Where the vectors of an index can be: in its folder, or in PostgreSQL."""
+STORES = ("faiss", "pgvector", "milvus")
+"""Where the vectors of an index can be: in its folder, in PostgreSQL, or in Milvus."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +24,16 @@ class IndexFolder:
     Attributes:
         root: the folder.
         server: where PostgreSQL is; None if nobody said so, which is enough for vectors in the folder.
+        milvus: where Milvus is, likewise.
     """
 
     root: Path
     server: Server | None = field(default=None, repr=False, compare=False)
+    milvus: Milvus | None = field(default=None, repr=False, compare=False)
+
+    def server_of(self, store: str) -> Server | Milvus | None:
+        """Where the vectors of a kind of store are, if they are not in the folder."""
+        return {"pgvector": self.server, "milvus": self.milvus}.get(store)
 
     @property
     def manifest(self) -> Path:
@@ -35,9 +42,9 @@ class IndexFolder:
 
     @property
     def vectors(self) -> Path:
-        """The vector store, or the file that says in which table it is."""
-        table = self.vectors_of("pgvector")
-        return table if table.is_file() else self.vectors_of("faiss")
+        """The vector store, or the file that says in which table or collection it is."""
+        pointers = [self.vectors_of(store) for store in STORES[1:]]
+        return next((path for path in pointers if path.is_file()), self.vectors_of(STORES[0]))
 
     def vectors_of(self, store: str) -> Path:
         """The file of a kind of vector store."""

@@ -51,7 +51,7 @@ def add_marks(describer: Describer, dataset: Dataset, recipe: Recipe, chunk: int
     with FolderLock(folder):
         manifest = load_changeable(folder)
         require_same(manifest.recipe, recipe, folder, ("preprocessing", "model", "patches"))
-        store = open_store(folder.vectors, writable=True, server=folder.server)
+        store = open_store(folder.vectors, writable=True, server=folder.server_of(manifest.store))
         faults: list[Fault] = []
         with Catalog.open(folder.catalog, writable=True) as catalog:
             held = catalog.counts()
@@ -103,7 +103,7 @@ def remove_marks(folder: IndexFolder, ids: Sequence[str]) -> tuple[int, list[str
     """
     with FolderLock(folder):
         manifest = load_changeable(folder)
-        views = len(open_store(folder.vectors, server=folder.server))
+        views = len(open_store(folder.vectors, server=folder.server_of(manifest.store)))
         with Catalog.open(folder.catalog, writable=True) as catalog:
             held = catalog.counts()
             require_counts(folder, manifest, held.marks + held.removed, views)
@@ -115,7 +115,7 @@ def remove_marks(folder: IndexFolder, ids: Sequence[str]) -> tuple[int, list[str
         return held.removed - manifest.counts["removed"], unknown
 
 
-def compact(folder: IndexFolder, threads: int, progress: Progress) -> Manifest:
+def compact(folder: IndexFolder, threads: int, progress: Progress, form: str = "auto") -> Manifest:
     """Leave removed marks out for good and make vectors and catalog anew from the chunks.
 
     No picture is read. It also mends an index that was interrupted while it was changed: marks whose adding
@@ -131,14 +131,23 @@ def compact(folder: IndexFolder, threads: int, progress: Progress) -> Manifest:
             raise ArtifactError(
                 f"a rebuild of {folder.root} has not finished: run 'marklens index build' again"
             )
-        check_store(manifest.store, server=folder.server)
+        check_store(manifest.store, server=folder.server_of(manifest.store))
         removed = {**manifest.removed, **_tombstones(folder)}
         for path in folder.chunks(manifest.chunks):
             chunk = load_chunk(path)
             if any(mark.id in removed for mark in chunk.marks):
                 chunk.without(frozenset(removed)).save(path)
         reducer = PcaReducer.load(folder.pca) if folder.pca.is_file() else None
-        derived = derive(folder, manifest.chunks, manifest.recipe, reducer, threads, progress, manifest.store)
+        derived = derive(
+            folder,
+            manifest.chunks,
+            manifest.recipe,
+            reducer,
+            threads,
+            progress,
+            manifest.store,
+            form,
+        )
         manifest = replace(
             manifest,
             counts=counts(folder, {}, derived.views, manifest.counts["faults"]),
@@ -148,7 +157,7 @@ def compact(folder: IndexFolder, threads: int, progress: Progress) -> Manifest:
             made=stamp(),
         )
         manifest.save(folder)
-        prune_store(folder.vectors, server=folder.server)
+        prune_store(folder.vectors, server=folder.server_of(manifest.store))
         return manifest
 
 

@@ -57,7 +57,7 @@ def verify(
     progress.start("verify", manifest.chunks + sample)
     checks = [_checksums(folder, manifest), _chunks(folder, manifest, progress)]
     try:
-        store = open_store(folder.vectors, server=folder.server)
+        store = open_store(folder.vectors, server=folder.server_of(manifest.store))
         with Catalog.open(folder.catalog) as catalog:
             checks.append(_counts(manifest, catalog, store))
             checks.append(_described_again(folder, catalog, store, maker, embedder, sample, progress))

@@ -1,5 +1,7 @@
 """Exact search by matrix products: over all vectors, or over the allowed ones only."""
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 
@@ -10,8 +12,12 @@ QUERY_BLOCK = 16
 ROW_BLOCK = 16384
 """Vectors gathered at a time: 32 MB of 512-dimensional ones, instead of a copy of the store."""
 
+Rows = npt.NDArray[np.intp]
+Reader = Callable[[slice | Rows], Vectors]
+"""Gives some of the vectors of a store, float32, where they are kept in another form."""
 
-def allowed_rows(ids: Ids, allowed: Bools) -> npt.NDArray[np.intp]:
+
+def allowed_rows(ids: Ids, allowed: Bools) -> Rows:
     """The positions (m,) in `ids` whose mark may be returned; numbers past the end of `allowed` may not."""
     numbers = ids >> VIEW_BITS
     inside = np.minimum(numbers, len(allowed) - 1)
@@ -21,12 +27,12 @@ def allowed_rows(ids: Ids, allowed: Bools) -> npt.NDArray[np.intp]:
 
 
 def search_rows(
-    vectors: Vectors, ids: Ids, queries: Vectors, k: int, rows: npt.NDArray[np.intp] | None = None
+    vectors: Vectors | Reader, ids: Ids, queries: Vectors, k: int, rows: Rows | None = None
 ) -> tuple[Vectors, Ids]:
     """Rank the vectors exactly; equal similarities stand in the order of their rows.
 
     Args:
-        vectors: float32 (n, dims).
+        vectors: float32 (n, dims), or what gives them.
         ids: int64 (n,).
         queries: float32 (q, dims).
         k: how many to return for each query.
@@ -50,8 +56,10 @@ def search_rows(
     return similarities, found
 
 
-def _products(vectors: Vectors, queries: Vectors, rows: npt.NDArray[np.intp] | None, count: int) -> Vectors:
+def _products(vectors: Vectors | Reader, queries: Vectors, rows: Rows | None, count: int) -> Vectors:
     """Inner products float32 (q, count) of the queries with the rows."""
+    if not isinstance(vectors, np.ndarray):
+        return _read_products(vectors, queries, rows, count)
     if rows is None:
         return queries @ vectors.T
     products = np.empty((len(queries), count), np.float32)
@@ -61,6 +69,14 @@ def _products(vectors: Vectors, queries: Vectors, rows: npt.NDArray[np.intp] | N
         part = gathered[: block.stop - start]
         np.take(vectors, rows[block], axis=0, out=part, mode="clip")  # "raise" would copy once more
         np.matmul(queries, part.T, out=products[:, block])
+    return products
+
+
+def _read_products(read: Reader, queries: Vectors, rows: Rows | None, count: int) -> Vectors:
+    products = np.empty((len(queries), count), np.float32)
+    for start in range(0, count, ROW_BLOCK):
+        block = slice(start, min(start + ROW_BLOCK, count))
+        np.matmul(queries, read(block if rows is None else rows[block]).T, out=products[:, block])
     return products
 
 

@@ -1,4 +1,4 @@
-"""Approximate search in a FAISS HNSW graph, exact where the graph would lose recall."""
+"""Approximate search in a FAISS HNSW graph, or in lists of bits; exact where that would lose recall."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,16 +9,24 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from marklens.core.artifacts import write_atomic
 from marklens.core.errors import ArtifactError, UsageError
 from marklens.core.types import VIEW_BITS, Bools, Ids, Vectors
 from marklens.retrieval.checks import checked_new_ids, checked_vectors
 from marklens.retrieval.exact_search import allowed_rows, search_rows
+from marklens.retrieval.faiss_files import read_index, write_index
+from marklens.retrieval.faiss_forms import (
+    FORMS,
+    Plan,
+    choose_form,
+    decoded,
+    faiss_module,
+    form_of,
+    list_parameters,
+    make_index,
+    refined,
+    storage_of,
+)
 
-LINKS = 32
-"""M, links of a vector on each level (Malkov & Yashunin 2018); the lowest level has twice as many."""
-EF_CONSTRUCTION = 200
-"""Candidates kept while building: 65,000 × 512 in 41 s on two cores."""
 EF_SEARCH = 400
 """Candidates kept while searching. Recall@100 of 65,000 × 512 clustered vectors: 0.904 with 64, 0.966 with
 128, 0.982 with 200, 0.995 with 400, 0.999 with 1000 (200 queries)."""
@@ -34,26 +42,28 @@ FEW_QUERIES = 4
 against 28 for 4 queries, 14 against 7 for one (9,000 of 30,000 × 512)."""
 FEW_RESULTS = 8192
 """More results than that and FAISS's heaps are slower than sorting."""
-TRAILER = b"\nMARKLENS-HNSW-1"
-"""Ends every file: FAISS maps a file without noticing that its end is missing."""
 
 
 class FaissStore:
-    """Unit vectors in IndexIDMap(IndexHNSWFlat), inner product.
+    """Unit vectors in an IndexIDMap over one of `faiss_forms`, inner product.
 
     Searches may run in many threads at once; `add` must run alone.
 
     Args:
         dims: length of the vectors.
         ef_search: candidates that the graph search keeps, at least; a search for more keeps more.
+        plan: in which form the vectors shall be kept, with what is known of them.
         threads: for `add`, 0 for all cores. One thread makes the same graph every time; with more, the order
             in which vectors are linked, and so the graph, can differ between runs. The vectors never do.
     """
 
-    def __init__(self, dims: int, *, ef_search: int = EF_SEARCH, threads: int = 0) -> None:
-        graph = _faiss().IndexHNSWFlat(dims, LINKS, _faiss().METRIC_INNER_PRODUCT)
-        graph.hnsw.efConstruction = EF_CONSTRUCTION
-        self._index: Any = _faiss().IndexIDMap(graph)
+    def __init__(
+        self, dims: int, *, ef_search: int = EF_SEARCH, threads: int = 0, plan: Plan | None = None
+    ) -> None:
+        plan = plan or Plan("fp32")
+        with _threads(threads):
+            inner = make_index(dims, choose_form(plan), plan)
+        self._index: Any = faiss_module().IndexIDMap(inner)
         self._writable = True
         self._by_id: tuple[Ids, npt.NDArray[np.intp]] | None = None
         self.dims, self.ef_search, self.threads = dims, ef_search, threads
@@ -113,17 +123,11 @@ class FaissStore:
         missing = wanted[known[places] != wanted] if len(known) else wanted
         if len(missing):
             raise KeyError(int(missing[0]))
-        return self._stored()[rows[places]] if len(wanted) else np.empty((0, self.dims), np.float32)
+        return self._read(rows[places]) if len(wanted) else np.empty((0, self.dims), np.float32)
 
     def save(self, path: Path) -> None:
-        """Write one file, atomically: FAISS's own format with a trailer that FAISS does not look at."""
-
-        def write(temporary: Path) -> None:
-            _faiss().write_index(self._index, str(temporary))
-            with temporary.open("ab") as file:
-                file.write(TRAILER)
-
-        write_atomic(path, write)
+        """Write one file, atomically."""
+        write_index(self._index, path, coded=self.form != "fp32")
 
     @staticmethod
     def load(
@@ -141,19 +145,26 @@ class FaissStore:
         Raises:
             ArtifactError: the file is missing, cut off or something else.
         """
-        _check_trailer(path)
-        try:
-            index = _faiss().read_index(str(path), 0 if writable else _faiss().IO_FLAG_MMAP_IFC)
-        except (RuntimeError, MemoryError) as error:
-            raise ArtifactError(f"{path} is damaged ({_last_line(error)}): build the index again") from error
+        index = read_index(path, writable=writable)
         store = FaissStore(index.d, ef_search=ef_search, threads=threads)
         store._index, store._writable = index, writable
+        if store.form not in FORMS:
+            raise ArtifactError(f"{path} holds {store.form}, no vector store: build the index again")
         return store
+
+    @property
+    def form(self) -> str:
+        """How the vectors are kept, one of `faiss_forms.FORMS`."""
+        return form_of(self._inner())
 
     def _graph_pays(self, k: int, share: float) -> bool:
         """Whether the graph, searched widely enough, looks at less than a scan of the allowed vectors."""
         rows = share * len(self)
-        return share >= SCAN_BELOW and 0 < k < rows and ROWS_PER_STEP * self._width(k, share) < rows
+        if share < SCAN_BELOW or not 0 < k < rows:
+            return False
+        if self.form == "rabitq":
+            return refined(k) < rows
+        return ROWS_PER_STEP * self._width(k, share) < rows
 
     def _width(self, k: int, share: float) -> int:
         """Candidates to keep (ef) so that about as many allowed ones are among them as without a filter."""
@@ -162,31 +173,49 @@ class FaissStore:
     def _search_graph(
         self, queries: Vectors, k: int, share: float, allowed: Bools | None
     ) -> tuple[Vectors, Ids]:
+        if self.form == "rabitq":
+            return self._search_lists(queries, k, share, allowed)
         selector = None
         if allowed is not None:
             bitmap = allowed * np.uint8(0xFF)  # a byte is a mark, a bit a view
-            selector = _faiss().IDSelectorBitmap(bitmap)
-        parameters = _faiss().SearchParametersHNSW(sel=selector, efSearch=self._width(k, share))
+            selector = faiss_module().IDSelectorBitmap(bitmap)
+        parameters = faiss_module().SearchParametersHNSW(sel=selector, efSearch=self._width(k, share))
         with _threads(len(queries)):
             similarities, found = self._index.search(queries, k, params=parameters)
         return _padded(similarities, found)
+
+    def _search_lists(
+        self, queries: Vectors, k: int, share: float, allowed: Bools | None
+    ) -> tuple[Vectors, Ids]:
+        """The lists nearest to a query, then the best of what they hold by their vectors."""
+        bits = None if allowed is None else self._row_bits(allowed_rows(self._ids(), allowed))
+        parameters = list_parameters(self._inner(), k, share, bits)
+        with _threads(len(queries)):
+            similarities, found = self._inner().search(queries, k, params=parameters)
+        return _padded(similarities, np.where(found < 0, -1, self._ids()[found]))
 
     def _scan(self, queries: Vectors, k: int, allowed: Bools | None) -> tuple[Vectors, Ids]:
         ids = self._ids()
         rows = None if allowed is None else allowed_rows(ids, allowed)
         if rows is None or not len(rows) or len(queries) >= FEW_QUERIES or not 0 < k <= FEW_RESULTS:
-            return search_rows(self._stored(), ids, queries, k, rows)
+            vectors = self._stored() if self.form == "fp32" else self._read
+            return search_rows(vectors, ids, queries, k, rows)
         return self._scan_in_place(queries, k, rows)
 
     def _scan_in_place(self, queries: Vectors, k: int, rows: npt.NDArray[np.intp]) -> tuple[Vectors, Ids]:
         """For few queries: passing over the other vectors is faster than gathering these."""
-        wanted = np.zeros(len(self), np.bool_)
-        wanted[rows] = True
-        bits = np.packbits(wanted, bitorder="little")
-        parameters = _faiss().SearchParameters(sel=_faiss().IDSelectorBitmap(bits))
+        parameters = faiss_module().SearchParameters(
+            sel=faiss_module().IDSelectorBitmap(self._row_bits(rows))
+        )
         with _threads(len(queries)):
             similarities, found = self._flat().search(queries, k, params=parameters)
         return _padded(similarities, np.where(found < 0, -1, self._ids()[found]))
+
+    def _row_bits(self, rows: npt.NDArray[np.intp]) -> npt.NDArray[np.uint8]:
+        """A bit for every row, set for these."""
+        wanted = np.zeros(len(self), np.bool_)
+        wanted[rows] = True
+        return np.packbits(wanted, bitorder="little")
 
     def _share(self, allowed: Bools) -> float:
         """About how many of the vectors may be returned, 0..1: the share of the marks."""
@@ -202,56 +231,41 @@ class FaissStore:
             self._by_id = ids[rows], rows
         return self._by_id
 
+    def _inner(self) -> Any:
+        return faiss_module().downcast_index(self._index.index)
+
     def _flat(self) -> Any:
-        return _faiss().downcast_index(_faiss().downcast_index(self._index.index).storage)
+        return storage_of(self._inner())
 
     def _ids(self) -> Ids:
         """A view of the ids (n,), valid until the next `add`."""
         if not len(self):
             return np.empty(0, np.int64)
-        return np.asarray(_faiss().rev_swig_ptr(self._index.id_map.data(), len(self)), np.int64)
+        return np.asarray(faiss_module().rev_swig_ptr(self._index.id_map.data(), len(self)), np.int64)
 
     def _stored(self) -> Vectors:
         """A view of the vectors (n, dims), valid until the next `add`."""
         if not len(self):
             return np.empty((0, self.dims), np.float32)
-        flat = _faiss().rev_swig_ptr(self._flat().get_xb(), len(self) * self.dims)
+        flat = faiss_module().rev_swig_ptr(self._flat().get_xb(), len(self) * self.dims)
         return np.asarray(flat, np.float32).reshape(len(self), self.dims)
 
-
-def _faiss() -> Any:
-    """FAISS, imported when first needed; its type stubs know little of what it has."""
-    import faiss
-
-    return faiss
+    def _read(self, rows: slice | npt.NDArray[np.intp]) -> Vectors:
+        """Some of the vectors (rows, dims), decoded where they are kept in another form."""
+        return self._stored()[rows] if self.form == "fp32" else decoded(self._flat(), len(self), rows)
 
 
 @contextmanager
 def _threads(count: int) -> Iterator[None]:
     """Let FAISS use at most `count` threads from this thread, 0 for all; waking more costs time."""
-    before = _faiss().omp_get_max_threads()
-    _faiss().omp_set_num_threads(min(count, before) or before)
+    before = faiss_module().omp_get_max_threads()
+    faiss_module().omp_set_num_threads(min(count, before) or before)
     try:
         yield
     finally:
-        _faiss().omp_set_num_threads(before)
+        faiss_module().omp_set_num_threads(before)
 
 
 def _padded(similarities: Vectors, found: Ids) -> tuple[Vectors, Ids]:
     similarities[found < 0] = -np.inf
     return similarities, found
-
-
-def _check_trailer(path: Path) -> None:
-    try:
-        with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - len(TRAILER)))
-            ending = file.read()
-    except OSError as error:
-        raise ArtifactError(f"{path} cannot be read ({error.strerror}): build the index first") from error
-    if ending != TRAILER:
-        raise ArtifactError(f"{path} is cut off, or no vector store: build the index again")
-
-
-def _last_line(error: BaseException) -> str:
-    return str(error).strip().splitlines()[-1][-200:] if str(error) else type(error).__name__

@@ -18,7 +18,7 @@ import numpy as np
 from marklens.core.errors import UsageError
 from marklens.core.types import Bools, Ids, Vectors
 from marklens.retrieval.checks import checked_new_ids, checked_vectors
-from marklens.retrieval.exact_search import allowed_rows, best_first, search_rows
+from marklens.retrieval.exact_search import allowed_rows, search_rows
 from marklens.retrieval.pgvector_queries import (
     Asked,
     exact_search,
@@ -44,6 +44,7 @@ from marklens.retrieval.pgvector_table import (
 )
 from marklens.retrieval.postgres import Server
 from marklens.retrieval.postgres_schema import migrate, require_schema
+from marklens.retrieval.rankings import merged, padded, padding
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -187,7 +188,7 @@ class PgVectorStore:
         passing = None if allowed is None else np.asarray(allowed, np.bool_)[: self.table.marks]
         share = 1.0 if passing is None else np.count_nonzero(passing) / self.table.marks
         if not (len(checked) and k and len(self) and share):
-            return _padding(len(checked), k)
+            return padding(len(checked), k)
         if exact or not self._graph_pays(k, share):
             return self._scan(checked, k, passing, share)
         similarities, found = self._ask(
@@ -242,15 +243,15 @@ class PgVectorStore:
         """Fetch the table once, block by block, for all queries."""
 
         def scan(connection: "Connection") -> tuple[Vectors, Ids]:
-            best = _padding(len(queries), 0)
+            best = padding(len(queries), 0)
             with connection.cursor().copy(whole_table(self.table)) as copy:
                 for ids, vectors in decode(copy, self.dims, BLOCK):
                     rows = None if allowed is None else allowed_rows(ids, allowed)
                     count = min(k, len(ids) if rows is None else len(rows))
-                    best = _merged(best, search_rows(vectors, ids, queries, count, rows), k)
+                    best = merged(best, search_rows(vectors, ids, queries, count, rows), k)
             return best
 
-        return _padded(self._read(scan), k)
+        return padded(self._read(scan), k)
 
     def _ask(self, queries: Vectors, k: int, asked: Asked) -> tuple[Vectors, Ids]:
         def ask(connection: "Connection") -> list[list[tuple[int, float]]]:
@@ -264,7 +265,7 @@ class PgVectorStore:
                 ]
                 return [cursor.fetchall() for cursor in cursors]
 
-        similarities, found = _padding(len(queries), k)
+        similarities, found = padding(len(queries), k)
         for row, answer in enumerate(self._read(ask)):
             if answer:
                 ids, distances = (
@@ -296,21 +297,3 @@ def discard(path: Path, server: Server) -> None:
     if owner is not None:
         with server.reporting(), server.connect() as connection:
             drop_tables(connection, owner)
-
-
-def _padding(queries: int, k: int) -> tuple[Vectors, Ids]:
-    return np.full((queries, k), -np.inf, np.float32), np.full((queries, k), -1, np.int64)
-
-
-def _padded(best: tuple[Vectors, Ids], k: int) -> tuple[Vectors, Ids]:
-    similarities, found = _padding(len(best[0]), k)
-    similarities[:, : best[0].shape[1]], found[:, : best[1].shape[1]] = best
-    return similarities, found
-
-
-def _merged(best: tuple[Vectors, Ids], more: tuple[Vectors, Ids], k: int) -> tuple[Vectors, Ids]:
-    """The k best of two rankings."""
-    similarities = np.concatenate([best[0], more[0]], axis=1)
-    ids = np.concatenate([best[1], more[1]], axis=1)
-    order = best_first(similarities, min(k, similarities.shape[1]))
-    return np.take_along_axis(similarities, order, axis=1), np.take_along_axis(ids, order, axis=1)

@@ -11,7 +11,13 @@ from marklens.core.errors import ArtifactError, DatabaseError, UsageError
 from marklens.core.ports import VectorStore
 from marklens.core.types import VIEW_BITS, Bools, Ids, Vectors
 from marklens.retrieval.checks import checked_new_ids, checked_vectors
+from marklens.retrieval.faiss_forms import Plan
+from marklens.retrieval.milvus import Milvus
 from marklens.retrieval.postgres import Server
+
+AnyServer = Server | Milvus
+"""Where vectors can be that do not lie in the index folder."""
+MILVUS_STAYS = "Milvus stay there, docs/scale.md"
 
 
 class ExactStore:
@@ -82,36 +88,46 @@ class ExactStore:
 
 
 class _Creator(Protocol):
-    def __call__(self, dims: int, *, threads: int, server: Server | None) -> VectorStore: ...
+    def __call__(
+        self, dims: int, *, threads: int, server: AnyServer | None, plan: Plan | None
+    ) -> VectorStore: ...
 
 
 class _Opener(Protocol):
-    def __call__(self, path: Path, *, writable: bool, server: Server | None) -> VectorStore: ...
+    def __call__(self, path: Path, *, writable: bool, server: AnyServer | None) -> VectorStore: ...
 
 
-def create_store(kind: str, dims: int, *, threads: int = 0, server: Server | None = None) -> VectorStore:
+def create_store(
+    kind: str,
+    dims: int,
+    *,
+    threads: int = 0,
+    server: AnyServer | None = None,
+    plan: Plan | None = None,
+) -> VectorStore:
     """Make an empty store.
 
     Args:
         kind: a key of `STORES`.
         dims: length of the vectors.
         threads: how many threads build it, 0 for all cores.
-        server: where PostgreSQL is, for the kind that keeps vectors there.
+        server: where PostgreSQL or Milvus is, for the kinds that keep vectors there.
+        plan: how many vectors there will be and in which form FAISS shall keep them; None for float32.
 
     Raises:
         UsageError: no such kind, or no server.
     """
     create, _ = _known(kind)
-    return create(dims, threads=threads, server=server)
+    return create(dims, threads=threads, server=server, plan=plan)
 
 
-def open_store(path: Path, *, writable: bool = False, server: Server | None = None) -> VectorStore:
+def open_store(path: Path, *, writable: bool = False, server: AnyServer | None = None) -> VectorStore:
     """Open a saved store, its kind being the ending of the file name: `vectors.faiss`, `vectors.exact`.
 
     Args:
         path: what `save` wrote.
         writable: whether `add` will be called.
-        server: where PostgreSQL is, for the kind that keeps vectors there.
+        server: where PostgreSQL or Milvus is, for the kinds that keep vectors there.
 
     Raises:
         UsageError: no such kind, or no server.
@@ -121,77 +137,100 @@ def open_store(path: Path, *, writable: bool = False, server: Server | None = No
     return load(path, writable=writable, server=server)
 
 
-def check_store(kind: str, *, server: Server | None = None) -> None:
+def check_store(kind: str, *, server: AnyServer | None = None) -> None:
     """Raise now, before long work, what creating a store would raise after it.
 
     Raises:
         UsageError: no such kind, or no server.
         DatabaseError: the server is not there, refuses, or lacks what Marklens needs.
     """
-    create_store(kind, 1, server=server)
+    if kind == "milvus":
+        _given_milvus(server).check()
+    else:
+        create_store(kind, 1, server=server)
 
 
-def prune_store(path: Path, *, server: Server | None = None) -> None:
+def prune_store(path: Path, *, server: AnyServer | None = None) -> None:
     """Delete what a saved store left of those before it; call it when nobody opens those any more."""
-    if path.suffix == ".pgvector":
-        from marklens.retrieval.pgvector_store import prune
+    try:
+        if path.suffix == ".pgvector":
+            from marklens.retrieval import pgvector_store
 
-        try:
-            prune(path, _given(server))
-        except (DatabaseError, ArtifactError) as error:  # the index is whole without it
-            logger.warning("tables of before stay in PostgreSQL until the next compact: {}", error)
+            pgvector_store.prune(path, _given(server))
+        elif path.suffix == ".milvus":
+            from marklens.retrieval import milvus_store
+
+            milvus_store.prune(path, _given_milvus(server))
+    except (DatabaseError, ArtifactError) as error:  # the index is whole without it
+        logger.warning("vectors of before stay in the database until the next compact: {}", error)
 
 
-def discard_store(path: Path, *, server: Server | None = None) -> None:
+def discard_store(path: Path, *, server: AnyServer | None = None) -> None:
     """Delete a saved store, where one is: an index that moved to another kind does not need it."""
-    if path.suffix == ".pgvector" and path.is_file():
-        from marklens.retrieval.pgvector_store import discard
+    try:
+        if path.suffix == ".pgvector" and path.is_file():
+            from marklens.retrieval import pgvector_store
 
-        try:
-            discard(path, _given(server))
-        except (UsageError, DatabaseError) as error:  # whoever leaves a dead server must be able to
-            logger.warning(
-                "the vectors in PostgreSQL stay there, docs/postgres.md tells how to drop them: {}", error
-            )
+            pgvector_store.discard(path, _given(server))
+        elif path.suffix == ".milvus" and path.is_file():
+            from marklens.retrieval import milvus_store
+
+            milvus_store.discard(path, _given_milvus(server))
+    except (UsageError, DatabaseError) as error:  # whoever leaves a dead server must be able to
+        where = "PostgreSQL stay there, docs/postgres.md" if path.suffix == ".pgvector" else MILVUS_STAYS
+        logger.warning("the vectors in {} tells how to drop them: {}", where, error)
     path.unlink(missing_ok=True)
 
 
-def _create_faiss(dims: int, *, threads: int, server: Server | None) -> VectorStore:
+def _create_faiss(dims: int, *, threads: int, server: AnyServer | None, plan: Plan | None) -> VectorStore:
     from marklens.retrieval.faiss_store import FaissStore
 
-    return FaissStore(dims, threads=threads)
+    return FaissStore(dims, threads=threads, plan=plan)
 
 
-def _open_faiss(path: Path, *, writable: bool, server: Server | None) -> VectorStore:
+def _open_faiss(path: Path, *, writable: bool, server: AnyServer | None) -> VectorStore:
     from marklens.retrieval.faiss_store import FaissStore
 
     return FaissStore.load(path, writable=writable)
 
 
-def _create_exact(dims: int, *, threads: int, server: Server | None) -> VectorStore:
+def _create_exact(dims: int, *, threads: int, server: AnyServer | None, plan: Plan | None) -> VectorStore:
     return ExactStore(dims)
 
 
-def _open_exact(path: Path, *, writable: bool, server: Server | None) -> VectorStore:
+def _open_exact(path: Path, *, writable: bool, server: AnyServer | None) -> VectorStore:
     return ExactStore.load(path)
 
 
-def _create_pgvector(dims: int, *, threads: int, server: Server | None) -> VectorStore:
+def _create_pgvector(dims: int, *, threads: int, server: AnyServer | None, plan: Plan | None) -> VectorStore:
     from marklens.retrieval.pgvector_store import PgVectorStore
 
     return PgVectorStore.create(_given(server), dims, threads=threads)
 
 
-def _open_pgvector(path: Path, *, writable: bool, server: Server | None) -> VectorStore:
+def _open_pgvector(path: Path, *, writable: bool, server: AnyServer | None) -> VectorStore:
     from marklens.retrieval.pgvector_store import PgVectorStore
 
     return PgVectorStore.load(path, _given(server), writable=writable)
+
+
+def _create_milvus(dims: int, *, threads: int, server: AnyServer | None, plan: Plan | None) -> VectorStore:
+    from marklens.retrieval.milvus_store import MilvusStore
+
+    return MilvusStore.create(_given_milvus(server), dims)
+
+
+def _open_milvus(path: Path, *, writable: bool, server: AnyServer | None) -> VectorStore:
+    from marklens.retrieval.milvus_store import MilvusStore
+
+    return MilvusStore.load(path, _given_milvus(server), writable=writable)
 
 
 STORES: dict[str, tuple[_Creator, _Opener]] = {
     "faiss": (_create_faiss, _open_faiss),
     "exact": (_create_exact, _open_exact),
     "pgvector": (_create_pgvector, _open_pgvector),
+    "milvus": (_create_milvus, _open_milvus),
 }
 
 
@@ -201,10 +240,19 @@ def _known(kind: str) -> tuple[_Creator, _Opener]:
     return STORES[kind]
 
 
-def _given(server: Server | None) -> Server:
-    if server is None:
+def _given(server: AnyServer | None) -> Server:
+    if not isinstance(server, Server):
         raise UsageError(
             "the vectors of this index are in PostgreSQL: set postgres.url or MARKLENS_POSTGRES__URL, as in "
             "postgresql://user@host:5432/database"
+        )
+    return server
+
+
+def _given_milvus(server: AnyServer | None) -> Milvus:
+    if not isinstance(server, Milvus):
+        raise UsageError(
+            "the vectors of this index are in Milvus: set milvus.uri or MARKLENS_MILVUS__URI, as in "
+            "http://host:19530, or vectors.db for Milvus Lite"
         )
     return server

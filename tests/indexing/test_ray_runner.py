@@ -2,10 +2,12 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,7 +32,7 @@ from marklens.indexing.ray_cluster import Cluster, connected, shares
 from marklens.settings import PatchSettings, Settings
 
 pytest.importorskip("ray", reason="the extra 'cluster' is not installed")
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]  # Ray's own warnings are Ray's
+pytestmark = pytest.mark.filterwarnings("default")  # Ray's own warnings are Ray's
 
 
 STARTS = 3
@@ -57,7 +59,15 @@ def head() -> Iterator[subprocess.Popen[bytes]]:
 def _head(port: int) -> Iterator[subprocess.Popen[bytes]]:
     arguments = f"start --head --block --num-cpus=2 --num-gpus=0 --node-ip-address=127.0.0.1 --port={port}"
     quiet = ["--include-dashboard=false", "--disable-usage-stats"]
-    command = [sys.executable, "-m", "ray.scripts.scripts", *arguments.split(), *quiet]
+    folder = tempfile.mkdtemp(prefix="ray", dir="/tmp")  # pytest's own would be too long for a socket's name
+    command = [
+        sys.executable,
+        "-m",
+        "ray.scripts.scripts",
+        *arguments.split(),
+        *quiet,
+        f"--temp-dir={folder}",
+    ]
     nowhere, open_to_all = subprocess.DEVNULL, {**os.environ, "RAY_AUTH_MODE": "disabled"}
     with subprocess.Popen(
         command, stdout=nowhere, stderr=nowhere, start_new_session=True, env=open_to_all
@@ -70,6 +80,7 @@ def _head(port: int) -> Iterator[subprocess.Popen[bytes]]:
             process.wait()
             for part in psutil.wait_procs(parts, timeout=10)[1]:
                 part.kill()
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _connected(head: subprocess.Popen[bytes], address: str) -> bool:
@@ -137,6 +148,7 @@ def _kill_actors(head: int) -> Iterator[str]:
             continue
 
 
+@pytest.mark.slow
 def test_actors_that_are_killed_change_nothing(
     head: subprocess.Popen[bytes], marks: Path, index: Path, tmp_path: Path
 ) -> None:
@@ -149,6 +161,7 @@ def test_actors_that_are_killed_change_nothing(
     assert {"decode", "detect", "embed", "write"} <= set(report.manifest.seconds)
 
 
+@pytest.mark.slow
 def test_a_stopped_build_goes_on_here_or_there(
     head: object, marks: Path, index: Path, tmp_path: Path
 ) -> None:
@@ -168,6 +181,7 @@ def test_a_stopped_build_goes_on_here_or_there(
     assert build_on_ray(tmp_path, marks).changed is False  # Ray is not even asked
 
 
+@pytest.mark.slow
 def test_bad_pictures_cost_only_themselves(head: object, tmp_path: Path) -> None:
     marks = draw_marks(tmp_path / "marks", 6)
     (marks / "empty.png").write_bytes(b"")
@@ -181,6 +195,7 @@ def test_bad_pictures_cost_only_themselves(head: object, tmp_path: Path) -> None
     assert content(tmp_path / "there") == content(tmp_path / "here")
 
 
+@pytest.mark.slow
 def test_a_machine_that_cannot_do_the_work_says_so_in_one_line(
     head: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -273,6 +288,14 @@ def test_a_bad_address_is_one_line(marks: Path, tmp_path: Path, address: str) ->
     assert message in lines[0]
 
 
+def test_a_cluster_that_died_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "ray").mkdir()
+    (tmp_path / "ray" / "ray_current_cluster").write_text("127.0.0.1:1")
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    with pytest.raises(ClusterError, match=r"127\.0\.0\.1:1, does not answer: 'ray stop' forgets it"):
+        ray_cluster._require_own_head()
+
+
 def test_what_listens_there_may_be_something_else() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
 
@@ -283,5 +306,5 @@ def test_what_listens_there_may_be_something_else() -> None:
 
         threading.Thread(target=answer, daemon=True).start()
         address = f"127.0.0.1:{server.getsockname()[1]}"
-        with pytest.raises(ClusterError, match="no head of a Ray cluster"), connected(address):
-            pass
+        with pytest.raises(ClusterError, match="no head of a Ray cluster"):
+            ray_cluster._require_head(address)

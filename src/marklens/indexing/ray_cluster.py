@@ -7,11 +7,12 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from loguru import logger
 
-from marklens.core.errors import ClusterError, MissingExtraError, UsageError
+from marklens.core.errors import ClusterError, MarklensError, MissingExtraError, UsageError
 
 ANSWER_SECONDS = 5.0
 """For a head that is there; Ray itself would wait a minute."""
@@ -68,7 +69,9 @@ def connected(address: str | None) -> Iterator[Any]:
         yield ray
         return
     address = address or os.environ.get("RAY_ADDRESS")
-    if address:
+    if address in (None, "", "auto"):
+        _require_own_head()
+    else:
         _require_head(address)
     _connect(ray, address)
     try:
@@ -96,6 +99,8 @@ def shares(ray: Any, cluster: Cluster) -> Shares:
 
 
 def _ray() -> Any:
+    # the thread that waits for results must not start another Ray when this one was shut down under it
+    os.environ.setdefault("RAY_ENABLE_AUTO_CONNECT", "0")
     try:
         import pyarrow  # noqa: F401  # Ray alone comes without what its datasets need
         import ray
@@ -105,9 +110,22 @@ def _ray() -> Any:
     return ray
 
 
-def _require_head(address: str) -> None:
-    if address == "auto":
+def _require_own_head() -> None:
+    """What `ray start` wrote down outlives a head that was killed, and Ray would wait for that one."""
+    folder = os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or "/tmp"
+    try:
+        address = (Path(folder) / "ray" / "ray_current_cluster").read_text().strip()
+    except OSError:
         return
+    try:
+        _require_head(address)
+    except MarklensError:
+        raise ClusterError(
+            f"the Ray cluster this machine belonged to, {address}, does not answer: 'ray stop' forgets it"
+        ) from None
+
+
+def _require_head(address: str) -> None:
     host, _, port = address.rpartition(":")
     if not host or not port.isdecimal() or int(port) > 65535 or "/" in host:
         raise UsageError(

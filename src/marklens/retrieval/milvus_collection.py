@@ -172,5 +172,5 @@ def search_parameters(index: str, k: int) -> dict[str, Any]:
         "HNSW_SQ": {"ef": wide},
         "IVF_SQ8": {"nprobe": 128},
         "IVF_RABITQ": {"nprobe": 128, "refine_k": 4},
-        "DISKANN": {"search_list": wide},
+        "DISKANN": {"search_list": min(wide, 200 if k <= 20 else 10 * k)},  # more is refused
     }.get(index, {})

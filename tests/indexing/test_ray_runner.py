@@ -110,18 +110,18 @@ def index(marks: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def settings() -> Settings:
-    """Six chunks, and no words are read: that would take longest, and is the same everywhere."""
+def settings(chunk: int = 4) -> Settings:
+    """Small chunks, and no words are read: that would take longest, and is the same everywhere."""
     quick = quick_settings(read=False)
-    return quick.model_copy(update={"build": quick.build.model_copy(update={"chunk": 4})})
+    return quick.model_copy(update={"build": quick.build.model_copy(update={"chunk": chunk})})
 
 
 def build_on_ray(
-    index: Path, dataset: Path, progress: Silent | None = None, stop: StopFlag | None = None
+    index: Path, dataset: Path, progress: Silent | None = None, stop: StopFlag | None = None, chunk: int = 4
 ) -> BuildReport:
     marks, progress = open_dataset(dataset), progress or Silent()
     stop = StopFlag() if stop is None else stop  # one that is not set is false
-    return assembly.build(index, marks, settings(), None, progress, stop, None, "ray")
+    return assembly.build(index, marks, settings(chunk), None, progress, stop, None, "ray")
 
 
 class KillsActors(Silent):
@@ -172,13 +172,13 @@ def test_a_stopped_build_goes_on_here_or_there(
             stop.set()
 
     with pytest.raises(Interrupted, match="resume"):
-        build_on_ray(tmp_path, marks, Stops(), stop)
+        build_on_ray(tmp_path, marks, Stops(), stop, chunk=1)
     kept = len(list((tmp_path / "chunks").iterdir()))
-    report = build(tmp_path, marks, settings())
-    assert 1 <= kept < 6
-    assert report.described == 24 - 4 * kept
+    report = build(tmp_path, marks, settings(chunk=1))
+    assert 1 <= kept < 24
+    assert report.described == 24 - kept
     assert content(tmp_path) == content(index)
-    assert build_on_ray(tmp_path, marks).changed is False  # Ray is not even asked
+    assert build_on_ray(tmp_path, marks, chunk=1).changed is False  # Ray is not even asked
 
 
 @pytest.mark.slow

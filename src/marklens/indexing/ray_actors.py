@@ -47,22 +47,45 @@ class Failed:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """A task that no actor had in hand when the build was stopped."""
+
+
+class Flag:
+    """An actor that says whether the build was stopped."""
+
+    def __init__(self) -> None:
+        self._set = False
+
+    def set(self) -> None:
+        """Stop it."""
+        self._set = True
+
+    def is_set(self) -> bool:
+        """Whether it was."""
+        return self._set
+
+
 class PreparingActor:
     """Makes views, in a process of its own below this one, which a picture may kill.
 
     Args:
         make: makes the preparer, at the first row.
+        flag: handle of the actor `Flag`; None never stops.
     """
 
-    def __init__(self, make: Callable[[], Preparer]) -> None:
-        self._make = make
+    def __init__(self, make: Callable[[], Preparer], flag: Any = None) -> None:
+        self._make, self._flag = make, flag
         self._preparer: Preparer | None = None
 
     def __call__(self, rows: "pyarrow.Table") -> "pyarrow.Table":
         """Map tasks to views."""
         return _each(rows, self._prepare)
 
-    def _prepare(self, task: Task) -> Views:
+    def _prepare(self, task: Task) -> Views | GivenUp:
+        if _is_set(self._flag):
+            return GivenUp()
         self._preparer = self._preparer or self._make()
         return Views(task, next(iter(self._preparer.prepare([task.marks]))))
 
@@ -72,17 +95,20 @@ class DescribingActor:
 
     Args:
         make: makes the describer, at the first row.
+        flag: as of `PreparingActor`.
     """
 
-    def __init__(self, make: Callable[[], ViewDescriber]) -> None:
-        self._make = make
+    def __init__(self, make: Callable[[], ViewDescriber], flag: Any = None) -> None:
+        self._make, self._flag = make, flag
         self._describer: ViewDescriber | None = None
 
     def __call__(self, rows: "pyarrow.Table") -> "pyarrow.Table":
         """Map views to chunks."""
         return _each(rows, self._describe)
 
-    def _describe(self, views: Views) -> Described:
+    def _describe(self, views: Views) -> Described | GivenUp:
+        if _is_set(self._flag):
+            return GivenUp()
         self._describer = self._describer or self._make()
         seconds: defaultdict[str, float] = defaultdict(float)
         chunk = make_chunk(views.task.source, views.prepared, self._describer, seconds)
@@ -102,9 +128,21 @@ def unpacked(rows: "pyarrow.Table") -> list[Any]:
     return [pickle.loads(cell.as_buffer()) for cell in rows[CELL]]
 
 
+def _is_set(flag: Any) -> bool:
+    if flag is None:
+        return False
+    import ray
+
+    try:
+        return bool(ray.get(flag.is_set.remote()))
+    except ray.exceptions.RayError:  # its machine is lost
+        return False
+
+
 def _each(rows: "pyarrow.Table", step: Callable[[Any], Any]) -> "pyarrow.Table":
     return packed(
-        content if isinstance(content, Failed) else _safely(step, content) for content in unpacked(rows)
+        content if isinstance(content, Failed | GivenUp) else _safely(step, content)
+        for content in unpacked(rows)
     )
 
 

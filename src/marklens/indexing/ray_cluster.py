@@ -99,7 +99,7 @@ def shares(ray: Any, cluster: Cluster) -> Shares:
 
 
 def _ray() -> Any:
-    # the thread that waits for results must not start another Ray when this one was shut down under it
+    # a thread of Ray's must not start another Ray when this one was shut down under it
     os.environ.setdefault("RAY_ENABLE_AUTO_CONNECT", "0")
     try:
         import pyarrow  # noqa: F401  # Ray alone comes without what its datasets need

@@ -1,10 +1,9 @@
 """Describes marks on a Ray cluster: actors make views on every core, others run the network, a GPU each."""
 
-import queue
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing, contextmanager
 from typing import Any, Self
 
 from loguru import logger
@@ -15,7 +14,16 @@ from marklens.embeddings.view_describer import ViewDescriber
 from marklens.indexing.chunks import Chunk
 from marklens.indexing.describing import Task
 from marklens.indexing.local_runner import Preparer
-from marklens.indexing.ray_actors import Described, DescribingActor, Failed, PreparingActor, packed, unpacked
+from marklens.indexing.ray_actors import (
+    Described,
+    DescribingActor,
+    Failed,
+    Flag,
+    GivenUp,
+    PreparingActor,
+    packed,
+    unpacked,
+)
 from marklens.indexing.ray_cluster import Cluster, connected, last_line, shares
 
 LOOK_SECONDS = 0.2
@@ -29,7 +37,7 @@ class RayRunner:
         cluster: where.
         prepare: makes a preparer on a machine of the cluster; must survive pickling.
         describe: makes a describer there; must survive pickling.
-        stop: chunks that are not finished when it is set are given up.
+        stop: when it is set, the actors finish what they have in hand and give up the rest.
     """
 
     def __init__(
@@ -42,6 +50,7 @@ class RayRunner:
         self._cluster, self._prepare, self._describe, self._stop = cluster, prepare, describe, stop
         self._open = ExitStack()
         self._ray: Any = None
+        self._flag: Any = None
         self.seconds: defaultdict[str, float] = defaultdict(float)
         """Time by stage, of all actors together."""
 
@@ -64,77 +73,70 @@ class RayRunner:
         if not rows or self._stop:
             return
         logger.info("{} chunks go to the cluster", len(rows))
-        for content in _until(self._stop, self._flow(rows)):
+        for content in self._results(rows):
             if isinstance(content, Failed):
                 raise ClusterError(content.reason)
+            if isinstance(content, GivenUp):
+                continue
             assert isinstance(content, Described)
             for stage, spent in content.seconds.items():
                 self.seconds[stage] += spent
             yield content.task, content.chunk
+
+    def _results(self, rows: list[Any]) -> Iterator[Any]:
+        """What comes out of the flow of these rows."""
+        self._flag = self._ray.remote(num_cpus=0)(Flag).remote()
+        self._open.enter_context(self._watching())
+        flow = iter(self._flow(rows).iter_batches(batch_size=None, batch_format="pyarrow"))
+        self._open.enter_context(closing(flow))  # however this ends, before the connection does
+        try:
+            for batch in flow:
+                yield from unpacked(batch)
+        except Exception as error:  # Ray's have nothing in common
+            raise ClusterError(f"Ray gave up: {last_line(error)}") from error
+
+    @contextmanager
+    def _watching(self) -> Iterator[None]:
+        """Hand the stop flag on to the actors; this thread is waiting for Ray."""
+        left = threading.Event()
+
+        def watch() -> None:
+            while not left.wait(LOOK_SECONDS):
+                if self._stop:
+                    self._flag.set.remote()
+                    return
+
+        watcher = threading.Thread(target=watch, name="ray-stop", daemon=True)
+        watcher.start()
+        try:
+            yield
+        finally:
+            left.set()
+            watcher.join()
 
     def _flow(self, rows: list[Any]) -> Any:
         """The Ray dataset of the finished chunks; nothing runs yet."""
         pools, held = self._ray.data.ActorPoolStrategy, shares(self._ray, self._cluster)
         flow = self._ray.data.from_arrow(rows)
         flow.context.enable_progress_bars = flow.context.print_on_execution_start = False
-        flow.context.max_consecutive_actor_init_deaths = (
-            held.workers + held.actors
-        )  # a machine may be lost then
+        # actors that die while they start are replaced, as with their machine
+        flow.context.max_consecutive_actor_init_deaths = held.workers + held.actors
         # a pool may shrink: idle actors make room for one whose machine is lost and that waits for another
         preparing = pools(min_size=1, initial_size=held.workers, max_size=held.workers)
         describing = pools(min_size=1, initial_size=held.actors, max_size=held.actors)
         return flow.map_batches(
             PreparingActor,
-            fn_constructor_args=(self._prepare,),
+            fn_constructor_args=(self._prepare, self._flag),
             compute=preparing,
             num_cpus=1,
             batch_size=None,
             batch_format="pyarrow",
         ).map_batches(
             DescribingActor,
-            fn_constructor_args=(self._describe,),
+            fn_constructor_args=(self._describe, self._flag),
             compute=describing,
             num_cpus=0,  # or preparing actors could take every core and wait for it forever
             num_gpus=held.gpus,
             batch_size=None,
             batch_format="pyarrow",
         )
-
-
-def _until(stop: StopFlag, flow: Any) -> Iterator[Any]:
-    """Every content of a flow; another thread waits for Ray, so that this one can see the flag."""
-    found: queue.Queue[Any] = queue.Queue(1)
-    left = threading.Event()
-
-    def put(item: Any) -> None:
-        while not left.is_set():
-            try:
-                return found.put(item, timeout=LOOK_SECONDS)
-            except queue.Full:
-                continue
-
-    def fetch() -> None:
-        try:
-            for rows in flow.iter_batches(batch_size=None, batch_format="pyarrow"):
-                for content in unpacked(rows):
-                    put(content)
-                if left.is_set():
-                    return
-            put(None)
-        except Exception as error:  # Ray's have nothing in common
-            put(error)
-
-    threading.Thread(target=fetch, name="ray-results", daemon=True).start()
-    try:
-        while not stop:
-            try:
-                item = found.get(timeout=LOOK_SECONDS)
-            except queue.Empty:
-                continue
-            if item is None:
-                return
-            if isinstance(item, Exception):
-                raise ClusterError(f"Ray gave up: {last_line(item)}") from item
-            yield item
-    finally:
-        left.set()

@@ -37,6 +37,7 @@ def serving(index: Path) -> Iterator[str]:
     """The service on a free port of this machine; its address."""
     service = make_service(index, load_settings(serve={"workers": 2}))
     service.index.refresh()
+    service.decoder.start()
     app = create_app(service)
     add_page(app)
     listener = socket.create_server(("127.0.0.1", 0))

@@ -105,9 +105,15 @@ class Milvus:
                 f"setting milvus.index: Milvus Lite has no {self.index}: take auto or "
                 f"{', '.join(LITE_INDEXES)}"
             )
+        with self.connected() as client:
+            client.list_collections()
+
+    @contextmanager
+    def connected(self) -> Iterator["MilvusClient"]:
+        """The connection, see `client`; what Milvus refuses meanwhile becomes an error of ours."""
         client = self.client()
         with self.reporting():
-            client.list_collections()
+            yield client
 
     @contextmanager
     def reporting(self) -> Iterator[None]:

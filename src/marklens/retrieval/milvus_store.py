@@ -7,8 +7,6 @@ deleted by the next.
 """
 
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -75,8 +73,7 @@ class MilvusStore:
         """
         name = f"marklens_{UNSAVED}_{secrets.token_hex(8)}"
         collection = Collection(name, secrets.token_hex(8), dims, milvus.index)
-        client = milvus.client()
-        with milvus.reporting():
+        with milvus.connected() as client:
             make_collection(client, milvus, collection)
         return MilvusStore(milvus, collection, writable=True)
 
@@ -88,8 +85,8 @@ class MilvusStore:
             ArtifactError: the file is missing or damaged, the collection is gone or holds something else.
             DatabaseError: Milvus does not answer, or refuses.
         """
-        collection, client = read_pointer(path), milvus.client()
-        with milvus.reporting():
+        collection = read_pointer(path)
+        with milvus.connected() as client:
             if not client.has_collection(collection.name):
                 raise ArtifactError(
                     f"the collection {collection.name} that {path} names is not in Milvus: check the setting "
@@ -123,7 +120,7 @@ class MilvusStore:
         new_ids = checked_new_ids(ids, len(new), self._taken(ids))
         if not len(new):
             return
-        with self._client() as client:
+        with self._milvus.connected() as client:
             insert_rows(client, self.collection.name, new_ids, new)
         last = max(self.collection.last_id, int(new_ids.max()))
         self.collection = replace(self.collection, rows=len(self) + len(new), last_id=last)
@@ -151,7 +148,7 @@ class MilvusStore:
         passing = None if allowed is None else np.asarray(allowed, np.bool_)[: self.collection.marks]
         if not (len(checked) and k and len(self)) or (passing is not None and not passing.any()):
             return padding(len(checked), k)
-        with self._client() as client:
+        with self._milvus.connected() as client:
             if k > MOST_RESULTS or (exact and self.collection.index != "FLAT"):
                 return self._scan(client, checked, k, passing)
             similarities, found = self._ask(client, checked, k, passing)
@@ -168,7 +165,7 @@ class MilvusStore:
         wanted, parts = np.asarray(ids, np.int64), [np.empty((0, self.dims), np.float32)]
         for start in range(0, len(wanted), BLOCK):
             block = wanted[start : start + BLOCK]
-            with self._client() as client:
+            with self._milvus.connected() as client:
                 known, vectors = fetch(
                     client, self.collection, within(self.collection, one_of("id", np.unique(block)))
                 )
@@ -186,7 +183,7 @@ class MilvusStore:
         old, owner = self.collection.name, owner_of(path) or self.collection.owner
         name = f"marklens_{owner}_{secrets.token_hex(4)}" if f"_{UNSAVED}_" in old else old
         if self._writable:
-            with self._client() as client:
+            with self._milvus.connected() as client:
                 client.flush(old)
                 if name != old:
                     client.rename_collection(old, name)
@@ -261,25 +258,18 @@ class MilvusStore:
         if not np.issubdtype(old.dtype, np.integer) or not (old <= self.collection.last_id).any():
             return np.empty(0, np.int64)
         taken = [np.empty(0, np.int64)]
-        with self._client() as client:
+        with self._milvus.connected() as client:
             for start in range(0, len(old), BLOCK):
                 expression = one_of("id", old[start : start + BLOCK])
                 rows = client.query(self.collection.name, filter=expression, output_fields=["id"])
                 taken.append(np.array([row["id"] for row in rows], np.int64))
         return np.concatenate(taken)
 
-    @contextmanager
-    def _client(self) -> Iterator["MilvusClient"]:
-        """The connection; what Milvus refuses meanwhile becomes an error of ours."""
-        client = self._milvus.client()
-        with self._milvus.reporting():
-            yield client
-
 
 def prune(path: Path, milvus: Milvus) -> None:
     """Drop the collections that the index of a file had before the one that it names."""
-    collection, client = read_pointer(path), milvus.client()
-    with milvus.reporting():
+    collection = read_pointer(path)
+    with milvus.connected() as client:
         drop_collections(client, collection.owner, collection.name)
 
 
@@ -287,6 +277,5 @@ def discard(path: Path, milvus: Milvus) -> None:
     """Drop every collection of the index that a file belongs to."""
     owner = owner_of(path)
     if owner is not None:
-        client = milvus.client()
-        with milvus.reporting():
+        with milvus.connected() as client:
             drop_collections(client, owner)

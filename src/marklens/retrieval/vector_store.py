@@ -17,7 +17,6 @@ from marklens.retrieval.postgres import Server
 
 AnyServer = Server | Milvus
 """Where vectors can be that do not lie in the index folder."""
-MILVUS_STAYS = "Milvus stay there, docs/scale.md"
 
 
 class ExactStore:
@@ -177,8 +176,10 @@ def discard_store(path: Path, *, server: AnyServer | None = None) -> None:
 
             milvus_store.discard(path, _given_milvus(server))
     except (UsageError, DatabaseError) as error:  # whoever leaves a dead server must be able to
-        where = "PostgreSQL stay there, docs/postgres.md" if path.suffix == ".pgvector" else MILVUS_STAYS
-        logger.warning("the vectors in {} tells how to drop them: {}", where, error)
+        place, page = ("PostgreSQL", "postgres") if path.suffix == ".pgvector" else ("Milvus", "scale")
+        logger.warning(
+            "the vectors in {} stay there, docs/{}.md tells how to drop them: {}", place, page, error
+        )
     path.unlink(missing_ok=True)
 
 

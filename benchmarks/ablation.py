@@ -24,7 +24,8 @@ from marklens.core.ports import Progress
 from marklens.core.types import VIEW_BITS, Candidate
 from marklens.engine import Engine
 from marklens.evaluation.protocols import Query, group_queries, read_groups
-from marklens.indexing.folder import IndexFolder, load_complete
+from marklens.indexing.folder import IndexFolder
+from marklens.indexing.manifest import load_complete
 from marklens.reranking.color import color_similarities
 from marklens.reranking.profile import Profile, calibrated_for
 from marklens.reranking.reranker import Reranker, best_pairs

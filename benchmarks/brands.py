@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from benchmarks.reporting import report
-from marklens import assembly
+from marklens import assembly, build_assembly
 from marklens.cli.evaluate import ask_groups, measure
 from marklens.cli.logs import configure_logs
 from marklens.cli.progress import shown_progress
@@ -53,7 +53,7 @@ def _measure(
     index = work / FOLDERS[name]
     with shown_progress() as progress:
         with graceful_stop() as stop:
-            assembly.build(index, open_dataset(dataset), settings, limit, progress, stop)
+            build_assembly.build(index, open_dataset(dataset), settings, limit, progress, stop)
         engine = assembly.open_engine(index, settings)
         asked = ask_groups(engine, dataset / f"groups_{split}.json", "default")
         evaluation = measure(engine, asked, depth + 1, progress)

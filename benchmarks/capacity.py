@@ -20,7 +20,8 @@ from benchmarks.growth_plot import exponent, of_kind
 from benchmarks.reporting import report
 from marklens.core.artifacts import read_json
 from marklens.core.errors import ArtifactError
-from marklens.indexing.folder import IndexFolder, load_complete
+from marklens.indexing.folder import IndexFolder
+from marklens.indexing.manifest import load_complete
 
 MARKS = (100_000, 1_000_000, 10_000_000, 100_000_000)
 DAY = 86_400

@@ -16,7 +16,8 @@ from marklens.core.artifacts import read_json, save_arrays
 from marklens.core.types import Vectors
 from marklens.embeddings.pca_reducer import BUNDLED_PCA, fit_pca
 from marklens.indexing.chunks import load_chunk
-from marklens.indexing.folder import IndexFolder, load_complete
+from marklens.indexing.folder import IndexFolder
+from marklens.indexing.manifest import load_complete
 from marklens.settings import load_settings
 
 DIMS = 512

@@ -25,7 +25,8 @@ from marklens.embeddings.pca_reducer import PcaReducer, bundled_reducer
 from marklens.evaluation.protocols import Query, group_queries, read_groups
 from marklens.indexing.chunks import load_chunk
 from marklens.indexing.derive import reduce_chunk
-from marklens.indexing.folder import IndexFolder, load_complete
+from marklens.indexing.folder import IndexFolder
+from marklens.indexing.manifest import load_complete
 from marklens.reranking.profile import ENDING, Profile, with_ends
 from marklens.reranking.reranker import Reranker, best_pairs
 from marklens.reranking.scoring import Calibration, Weights

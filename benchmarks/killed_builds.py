@@ -14,7 +14,8 @@ import typer
 from benchmarks.processes import Process, finish, kill, start
 from benchmarks.reporting import report
 from marklens.datasets.pypi_logos import write_simple_icons
-from marklens.indexing.folder import IndexFolder, load_complete
+from marklens.indexing.folder import IndexFolder
+from marklens.indexing.manifest import load_complete
 from marklens.retrieval.catalog import Catalog
 
 ENVIRONMENT = {

@@ -23,7 +23,7 @@ import typer
 from benchmarks.chosen_marks import ChosenMarks
 from benchmarks.reporting import report
 from benchmarks.text_ablation import choose
-from marklens import assembly
+from marklens import assembly, build_assembly
 from marklens.cli.evaluate import ask_groups, measure
 from marklens.cli.logs import configure_logs
 from marklens.cli.progress import shown_progress
@@ -148,7 +148,7 @@ def _indexed(
     index = work / ("plan" if settings.model.weights else "marklens")
     with shown_progress() as progress, graceful_stop() as stop:
         started = perf_counter()
-        assembly.build(index, marks, settings, None, progress, stop)
+        build_assembly.build(index, marks, settings, None, progress, stop)
         building = perf_counter() - started
         engine = assembly.open_engine(index, settings)
         found = measure(engine, ask_groups(engine, groups, "default"), DEPTH, progress, rerank)

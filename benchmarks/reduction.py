@@ -19,7 +19,8 @@ from marklens.core.types import Ids, Vectors
 from marklens.embeddings.pca_reducer import PcaReducer, bundled_reducer, fit_pca
 from marklens.evaluation.metrics import average_precision, first_is_relevant, recall_at
 from marklens.indexing.chunks import load_chunk
-from marklens.indexing.folder import IndexFolder, load_complete
+from marklens.indexing.folder import IndexFolder
+from marklens.indexing.manifest import load_complete
 
 SIZES = ((600, 60), (2_000, 150), (5_000, 200), (15_000, 400))
 """Marks of a gallery, and how many validation brands are asked for in it."""

@@ -17,7 +17,7 @@ import typer
 
 from benchmarks.chosen_marks import ChosenMarks
 from benchmarks.reporting import report
-from marklens import assembly
+from marklens import assembly, build_assembly
 from marklens.cli.logs import configure_logs
 from marklens.cli.progress import shown_progress
 from marklens.core.artifacts import read_json
@@ -103,7 +103,7 @@ def _build(index: Path, marks: ChosenMarks, case: str) -> float:
     }  # fmt: skip
     settings = load_settings(views=views, pca={"own_from": 10**9}, patches={"dims": 0})
     with shown_progress() as progress, graceful_stop() as stop:
-        assembly.build(index, marks, settings, None, progress, stop)
+        build_assembly.build(index, marks, settings, None, progress, stop)
     by_kind = assembly.open_engine(index, settings).catalog.counts().views_by_kind
     return by_kind.get(ViewKind.FIGURATIVE, 0) / by_kind[ViewKind.FULL]
 

@@ -16,7 +16,7 @@ import numpy as np
 import typer
 
 from benchmarks.reporting import report
-from marklens import assembly
+from marklens import assembly, build_assembly
 from marklens.cli.logs import configure_logs
 from marklens.cli.progress import shown_progress
 from marklens.core.resources import graceful_stop
@@ -58,7 +58,7 @@ def _embedding(batch: int) -> dict[str, Any]:
 def _whole_build(dataset: Path, index: Path, marks: int) -> list[dict[str, Any]]:
     shutil.rmtree(index, ignore_errors=True)
     with shown_progress() as progress, graceful_stop() as stop:
-        done = assembly.build(index, open_dataset(dataset), load_settings(), marks, progress, stop)
+        done = build_assembly.build(index, open_dataset(dataset), load_settings(), marks, progress, stop)
     stages = done.manifest.seconds
     total = sum(stages.values())
     rows = [

@@ -18,7 +18,7 @@ from typing import Annotated, Any
 import typer
 
 from benchmarks.reporting import report
-from marklens import assembly
+from marklens import assembly, build_assembly
 from marklens.classifying.measuring import Asked, measure
 from marklens.classifying.voting import NEIGHBOURS, SHARPNESS, Level
 from marklens.cli.logs import configure_logs
@@ -61,7 +61,7 @@ def main(
     settings = load_settings()
     with shown_progress() as progress:
         with graceful_stop() as stop:
-            assembly.build(work / "index", open_dataset(manifest), settings, None, progress, stop)
+            build_assembly.build(work / "index", open_dataset(manifest), settings, None, progress, stop)
         engine = assembly.open_engine(work / "index", settings)
         asked = list(left_out(engine, LEVEL, limit, progress, max(NUMBERS), apart="pack"))
     tried = [(k, s) for k in NUMBERS for s in EXPONENTS] if tune else [(NEIGHBOURS, SHARPNESS)]

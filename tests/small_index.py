@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from marklens import assembly
+from marklens import build_assembly
 from marklens.core.resources import StopFlag
 from marklens.datasets.opening import open_dataset
 from marklens.indexing.builder import BuildReport
@@ -76,4 +76,5 @@ def build(
 ) -> BuildReport:
     """Build an index quietly."""
     settings = settings or quick_settings()
-    return assembly.build(index, open_dataset(dataset), settings, limit, Silent(), stop or StopFlag())
+    stop = StopFlag() if stop is None else stop
+    return build_assembly.build(index, open_dataset(dataset), settings, limit, Silent(), stop)

@@ -1,7 +1,5 @@
 """The only place that turns settings into objects."""
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from dataclasses import asdict, fields, replace
 from functools import partial
 from pathlib import Path
@@ -11,30 +9,14 @@ import numpy as np
 
 from marklens.core.artifacts import sha256
 from marklens.core.errors import ArtifactError, DatabaseError, IndexMismatchError, UsageError
-from marklens.core.ports import Dataset, LocalStore, Progress
-from marklens.core.resources import StopFlag
+from marklens.core.ports import LocalStore
 from marklens.embeddings.onnx_embedder import OnnxEmbedder, bundled_weights
 from marklens.embeddings.patch_reducer import PatchReducer, find_patch_reducer
 from marklens.embeddings.pca_reducer import PcaReducer, bundled_reducer
 from marklens.embeddings.view_describer import ViewDescriber
 from marklens.engine import Engine, views_again
-from marklens.indexing.builder import BuildOptions, BuildReport, build_index
-from marklens.indexing.describing import Describer, Runner
-from marklens.indexing.folder import (
-    IndexFolder,
-    Manifest,
-    Recipe,
-    is_locked,
-    load_complete,
-    require_counts,
-    require_same,
-)
-from marklens.indexing.local_runner import LocalRunner
-from marklens.indexing.maintenance import add_marks
-from marklens.indexing.preparing import InProcessPreparer, PoolPreparer
-from marklens.indexing.ray_cluster import Cluster
-from marklens.indexing.ray_runner import RayRunner
-from marklens.indexing.verifying import Check, verify
+from marklens.indexing.folder import IndexFolder, is_locked
+from marklens.indexing.manifest import Manifest, Recipe, load_complete, require_counts, require_same
 from marklens.preprocessing.pipeline import PREPROCESSING_VERSION, ViewMaker, ViewOptions
 from marklens.preprocessing.text_detector import create_text_detector
 from marklens.preprocessing.text_reader import PpOcrReader
@@ -48,7 +30,7 @@ from marklens.retrieval.milvus import Layout, Milvus
 from marklens.retrieval.patch_store import PatchStore
 from marklens.retrieval.postgres import Server
 from marklens.retrieval.vector_store import open_store
-from marklens.settings import MilvusSettings, PatchSettings, PostgresSettings, ServeSettings, Settings
+from marklens.settings import PatchSettings, Settings
 from marklens.text.matcher import TextMatcher
 from marklens.text.text_index import TextIndex
 
@@ -142,53 +124,6 @@ def find_scoring(settings: Settings, embedder: OnnxEmbedder) -> Profile | None:
     return find_profile(settings.model.weights or bundled_weights(), embedder.model_hash)
 
 
-def build(
-    root: Path,
-    dataset: Dataset,
-    settings: Settings,
-    limit: int | None,
-    progress: Progress,
-    stop: StopFlag,
-    store: str | None = None,
-    on: str = "local",
-) -> BuildReport:
-    """Build or finish the index of a dataset, see `indexing.builder`; work runs ``local`` or on ``ray``."""
-    embedder = make_embedder(settings)
-    options = view_options(settings)
-    if options.size != embedder.size:
-        raise UsageError(f"views.size is {options.size}, the network takes {embedder.size}: set the same")
-    patches = make_patch_reducer(settings, embedder, settings.patches.dims)
-    views = ViewDescriber(embedder, patches, color_histograms)
-    recipe = make_recipe(settings, embedder, patches)
-    runner = (
-        partial(_ray_runner, settings, options, recipe, stop)
-        if on == "ray"
-        else partial(_runner, settings, options, views)
-    )
-    describer = Describer(index_folder(root, settings), runner, progress, stop)
-    build_options = BuildOptions(
-        settings.build.chunk, limit, settings.build.graph_threads, store, settings.build.vectors
-    )
-    return build_index(describer, dataset, recipe, build_options)
-
-
-def add(root: Path, dataset: Dataset, settings: Settings, progress: Progress, stop: StopFlag) -> BuildReport:
-    """Add marks to an index, made as its other marks were, see `indexing.maintenance`."""
-    folder = index_folder(root, settings)
-    manifest, embedder, patches = _recall(folder, settings)
-    options = _remembered_options(manifest)
-    views = ViewDescriber(embedder, patches, color_histograms)
-    describer = Describer(folder, partial(_runner, settings, options, views), progress, stop)
-    return add_marks(describer, dataset, manifest.recipe, settings.build.chunk)
-
-
-def check(root: Path, settings: Settings, sample: int, progress: Progress) -> Sequence[Check]:
-    """Verify an index, see `indexing.verifying`."""
-    folder = index_folder(root, settings)
-    manifest, embedder, _ = _recall(folder, settings)
-    return verify(folder, make_view_maker(_remembered_options(manifest)), embedder, sample, progress)
-
-
 def open_engine(root: Path, settings: Settings) -> Engine:
     """Open an index for searching; its views are made as the manifest says.
 
@@ -199,7 +134,7 @@ def open_engine(root: Path, settings: Settings) -> Engine:
             settings bring.
     """
     folder = index_folder(root, settings)
-    manifest, embedder, patches = _recall(folder, settings)
+    manifest, embedder, patches = recall(folder, settings)
     catalog = Catalog.open(folder.catalog)
     try:
         store = open_store(folder.vectors, server=folder.server_of(manifest.store))
@@ -219,7 +154,7 @@ def open_engine(root: Path, settings: Settings) -> Engine:
         if is_locked(folder) or Manifest.load(folder) != manifest:
             raise ArtifactError(f"the index in {root} is being changed: try again") from error
         raise
-    maker = make_view_maker(_remembered_options(manifest))
+    maker = make_view_maker(remembered_options(manifest))
     looking = settings.search.extract if settings.search.rerank and patches is None else 0
     if looking:
         patches = make_patch_reducer(settings, embedder, settings.patches.dims or PatchSettings().dims)
@@ -244,55 +179,7 @@ def open_engine(root: Path, settings: Settings) -> Engine:
     )
 
 
-def _runner(
-    settings: Settings, options: ViewOptions, describer: ViewDescriber
-) -> AbstractContextManager[Runner]:
-    factory, build = partial(make_view_maker, options), settings.build
-    preparer = (
-        PoolPreparer(factory, build.workers, build.timeout) if build.workers else InProcessPreparer(factory)
-    )
-    return LocalRunner(preparer, describer)
-
-
-def _ray_runner(
-    settings: Settings, options: ViewOptions, recipe: Recipe, stop: StopFlag
-) -> AbstractContextManager[Runner]:
-    # passwords of servers stay here
-    sent = settings.model_copy(
-        update={"postgres": PostgresSettings(), "milvus": MilvusSettings(), "serve": ServeSettings()}
-    )
-    return RayRunner(
-        Cluster(**settings.cluster.model_dump()),
-        partial(_preparer_there, options, recipe, settings.build.timeout),
-        partial(_describer_there, sent, recipe),
-        stop,
-    )
-
-
-def _preparer_there(options: ViewOptions, recipe: Recipe, timeout: float) -> PoolPreparer:
-    """What makes views on another machine, if these are the same as here."""
-    _require_same_there(replace(recipe, preprocessing=options.record()), recipe)
-    return PoolPreparer(partial(make_view_maker, options), 1, timeout)
-
-
-def _describer_there(settings: Settings, recipe: Recipe) -> ViewDescriber:
-    """What runs the network on another machine, if it is the same as here."""
-    embedder = make_embedder(settings)
-    patches = make_patch_reducer(settings, embedder, settings.patches.dims)
-    _require_same_there(make_recipe(settings, embedder, patches), recipe)
-    return ViewDescriber(embedder, patches, color_histograms)
-
-
-def _require_same_there(there: Recipe, here: Recipe) -> None:
-    differences = there.differences(here, ("preprocessing", "model", "patches"))
-    if differences:
-        raise IndexMismatchError(
-            f"it would describe marks in another way ({'; '.join(differences)}): install the same Marklens "
-            "and the same network there"
-        )
-
-
-def _recall(folder: IndexFolder, settings: Settings) -> tuple[Manifest, OnnxEmbedder, PatchReducer | None]:
+def recall(folder: IndexFolder, settings: Settings) -> tuple[Manifest, OnnxEmbedder, PatchReducer | None]:
     """The manifest of a finished index, its network and patch reduction, after checking that all fit."""
     manifest = load_complete(folder)
     embedder, remembered = make_embedder(settings), int(manifest.recipe.patches.get("dims", 0))
@@ -319,7 +206,8 @@ def _bundled(reducer: PcaReducer, embedder: OnnxEmbedder) -> tuple[int, float] |
     return (reducer.dims, reducer.whitening) if same else None
 
 
-def _remembered_options(manifest: Manifest) -> ViewOptions:
+def remembered_options(manifest: Manifest) -> ViewOptions:
+    """The views as a manifest says they were made."""
     known = {field.name for field in fields(ViewOptions)}
     record: dict[str, Any] = dict(manifest.recipe.preprocessing)
     return ViewOptions(**{name: value for name, value in record.items() if name in known})

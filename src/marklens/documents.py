@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from marklens.core.types import Filter, Hit, Pixels
-    from marklens.engine import Engine, Explained, SearchResult
+    from marklens.engine import Engine
+    from marklens.results import Explained, SearchResult
     from marklens.text.explanation import Explanation
 
 

@@ -203,7 +203,9 @@ class ServeSettings(_Section):
     workers: int = Field(
         default_factory=lambda: os.cpu_count() or 1, ge=1, description="searches that run at once"
     )
-    queue: int = Field(32, ge=0, description="searches that may wait; more are refused with 503")
+    queue: int = Field(
+        16, ge=0, description="searches that may wait, 8 a worker or so; more are refused with 503"
+    )
     timeout: float = Field(30.0, gt=0, description="seconds after which a search is given up")
     decode_timeout: float = Field(25.0, gt=0, description="seconds that decoding one upload may take")
     body_mb: int = Field(16, ge=1, le=64, description="of one upload")

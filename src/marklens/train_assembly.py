@@ -22,7 +22,8 @@ from marklens.datasets.icons.brand_split import SPLITS, Split
 from marklens.datasets.icons.selecting import held_out, select_split
 from marklens.datasets.opening import open_dataset
 from marklens.evaluation.protocols import read_groups as read_queries
-from marklens.indexing.folder import IndexFolder, load_complete
+from marklens.indexing.folder import IndexFolder
+from marklens.indexing.manifest import load_complete
 from marklens.indexing.preparing import InProcessPreparer, PoolPreparer
 from marklens.preprocessing.pipeline import ViewMaker, ViewOptions
 from marklens.preprocessing.text_detector import NoDetector
@@ -128,7 +129,8 @@ def _views(
     names = {file for files in asked.values() for file in files}
     packer = _Packer(request, settings, progress, stop, mesh, device)
     views = packer.pack(request.dataset, request.out / "views", "train", names, settings.train.size)
-    if any(FileFinder(dict(enumerate(views.files))).find(name) for name in names):
+    learned = FileFinder(dict(enumerate(views.files)))
+    if any(learned.find(name) for name in names):
         raise UsageError(
             f"marks of {request.validate} are among the views of {request.dataset}: pack without"
         )

@@ -20,7 +20,7 @@ from tests.api.test_running_service import until
 from tests.postgres_server import Running
 from tests.small_index import Silent, quick_settings
 
-from marklens import assembly
+from marklens import build_assembly
 from marklens.api.service import make_service
 from marklens.core.resources import StopFlag
 from marklens.datasets.opening import open_dataset
@@ -136,7 +136,7 @@ def test_a_killed_database_is_away_for_seconds(postgres: Running, marks: Path, t
     """Every process of PostgreSQL gets SIGKILL under load; nothing is lost."""
     quick, url = quick_settings(), SecretStr(postgres.server.url)
     settings = quick.model_copy(update={"postgres": quick.postgres.model_copy(update={"url": url})})
-    assembly.build(
+    build_assembly.build(
         tmp_path / "own", open_dataset(marks), settings, None, Silent(), StopFlag(), store="pgvector"
     )
     served = load_settings(

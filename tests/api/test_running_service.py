@@ -14,7 +14,7 @@ from benchmarks.hostile_bodies import search
 from tests.api.conftest import quick_service, running
 from tests.small_index import Silent, build, draw_marks, quick_settings
 
-from marklens import assembly
+from marklens import assembly, build_assembly
 from marklens.api.keys import add_key, read_keys, revoke_key
 from marklens.api.service import Service
 from marklens.core.resources import StopFlag
@@ -230,7 +230,7 @@ def test_no_search_is_dropped_while_the_index_changes(
         asking = [pool.submit(ask, number) for number in range(4)]
         try:
             until(lambda: len(statuses) > 4)
-            assembly.add(index, open_dataset(more), settings, Silent(), StopFlag())
+            build_assembly.add(index, open_dataset(more), settings, Silent(), StopFlag())
             until(lambda: service.index.openings == 2, 30)
             assert client.get("/version").json()["marks"] == 15
             build(tmp_path / "other", marks, settings)

@@ -19,7 +19,8 @@ from marklens.api.keys import add_key
 from marklens.api.watching import ServedWatch
 from marklens.cli.main import run
 from marklens.core.errors import UsageError
-from marklens.indexing.folder import IndexFolder, Manifest
+from marklens.indexing.folder import IndexFolder
+from marklens.indexing.manifest import Manifest
 
 MARK = draw_mark(4)
 
@@ -61,6 +62,14 @@ def test_a_filing_is_looked_at_once_and_remembered_over_a_restart(
     client.__exit__(None, None, None)
     with TestClient(create_app(quick_service(index, watch=state))) as later:
         assert filed(later).json() == {**first, "known": True}
+
+
+def test_fields_that_there_are_not_are_refused(client: TestClient) -> None:
+    picture = {"image": ("new.png", png(MARK))}
+    answer = client.post("/watch/filings", data={"id": "F1", "treshold": 0.9}, files=picture)
+    assert (answer.status_code, answer.json()["type"]) == (422, "urn:marklens:problem:unknown-field")
+    assert "treshold" in answer.json()["detail"]
+    assert client.get("/watch/conflicts").json()["filings"] == 0
 
 
 def test_conflicts_are_fetched_by_number(client: TestClient) -> None:

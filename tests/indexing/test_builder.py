@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from tests.small_index import WORDS, Silent, build, draw_mark, draw_marks, quick_settings
 
-from marklens import assembly
+from marklens import assembly, build_assembly
 from marklens.core.errors import (
     ArtifactError,
     DiskSpaceError,
@@ -27,8 +27,9 @@ from marklens.core.resources import StopFlag
 from marklens.core.types import Pixels, Vectors
 from marklens.datasets.opening import open_dataset
 from marklens.embeddings.pca_reducer import PcaReducer
-from marklens.indexing.folder import FolderLock, IndexFolder, Manifest, load_complete
+from marklens.indexing.folder import FolderLock, IndexFolder
 from marklens.indexing.maintenance import compact, remove_marks
+from marklens.indexing.manifest import Manifest, load_complete
 from marklens.preprocessing.pipeline import PreparedMark, ViewMaker
 from marklens.retrieval.catalog import Catalog
 from marklens.retrieval.vector_store import open_store
@@ -99,12 +100,14 @@ def test_a_stopped_build_resumes_to_the_same_index(
 ) -> None:
     stop = StopFlag()
     with pytest.raises(Interrupted, match="resume"):
-        assembly.build(tmp_path, open_dataset(marks), quick_settings(), None, StopAfter(steps, stop), stop)
+        build_assembly.build(
+            tmp_path, open_dataset(marks), quick_settings(), None, StopAfter(steps, stop), stop
+        )
     with pytest.raises(ArtifactError, match="not finished"):
         assembly.open_engine(tmp_path, quick_settings())
     kept = len(list((tmp_path / "chunks").iterdir()))
     progress = Silent()
-    report = assembly.build(tmp_path, open_dataset(marks), quick_settings(), None, progress, StopFlag())
+    report = build_assembly.build(tmp_path, open_dataset(marks), quick_settings(), None, progress, StopFlag())
     assert kept >= 1
     assert report.described == 30 - min(30, 8 * kept)
     assert content(tmp_path) == content(index)
@@ -180,7 +183,8 @@ class SmallNetwork:
 def test_an_index_of_another_view_size_needs_no_setting(
     tmp_path: Path, marks: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(assembly, "make_embedder", lambda _: SmallNetwork())
+    for module in (assembly, build_assembly):
+        monkeypatch.setattr(module, "make_embedder", lambda _: SmallNetwork())
     with pytest.raises(UsageError, match=r"views\.size is 224, the network takes 96"):
         build(tmp_path, marks)
     build(tmp_path, marks, quick_settings(size=96), limit=8)
@@ -279,7 +283,7 @@ def test_an_interrupted_rebuild_can_be_searched_but_not_changed(tmp_path: Path) 
     (marks / "mark0000.png").unlink()  # every chunk shifts
     stop = StopFlag()
     with pytest.raises(Interrupted):
-        assembly.build(index, open_dataset(marks), quick_settings(), None, StopAfter(1, stop), stop)
+        build_assembly.build(index, open_dataset(marks), quick_settings(), None, StopAfter(1, stop), stop)
     assert len(assembly.open_engine(index, quick_settings()).similar(3, 50)) == 20
     with pytest.raises(ArtifactError, match="has not finished"):
         compact(IndexFolder(index), 1, Silent())

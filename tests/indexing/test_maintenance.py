@@ -8,21 +8,22 @@ from pathlib import Path
 import pytest
 from tests.small_index import Silent, draw_marks, quick_settings
 
-from marklens import assembly
+from marklens import assembly, build_assembly
 from marklens.core.errors import ArtifactError, IndexMismatchError
 from marklens.core.images import read_picture
 from marklens.core.resources import StopFlag
 from marklens.core.types import Ids, Vectors
 from marklens.datasets.opening import open_dataset
 from marklens.indexing.builder import BuildReport
-from marklens.indexing.folder import IndexFolder, load_complete
+from marklens.indexing.folder import IndexFolder
 from marklens.indexing.maintenance import compact, remove_marks
+from marklens.indexing.manifest import load_complete
 from marklens.indexing.verifying import Check
 from marklens.retrieval.faiss_store import FaissStore
 
 
 def add(index: Path, marks: Path, **views: object) -> BuildReport:
-    return assembly.add(index, open_dataset(marks), quick_settings(**views), Silent(), StopFlag())
+    return build_assembly.add(index, open_dataset(marks), quick_settings(**views), Silent(), StopFlag())
 
 
 def found(index: Path, picture: Path) -> list[str]:
@@ -31,7 +32,7 @@ def found(index: Path, picture: Path) -> list[str]:
 
 
 def checks(index: Path) -> dict[str, bool]:
-    done: list[Check] = list(assembly.check(index, quick_settings(), 8, Silent()))
+    done: list[Check] = list(build_assembly.check(index, quick_settings(), 8, Silent()))
     return {check.name: check.passed for check in done}
 
 
@@ -214,7 +215,7 @@ def test_a_killed_removal_stays_removed(
 def test_verification_sees_marks_without_vectors(own_index: Callable[[], Path], index: Path) -> None:
     from dataclasses import replace
 
-    from marklens.indexing.folder import checksums
+    from marklens.indexing.manifest import checksums
     from marklens.retrieval.catalog import Catalog, Entry
 
     own = own_index()

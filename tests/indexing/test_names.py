@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tests.small_index import Silent, build, draw_marks, quick_settings
 
-from marklens import assembly
+from marklens import assembly, build_assembly
 from marklens.cli.main import run
 from marklens.core.images import read_picture
 from marklens.core.resources import StopFlag
@@ -70,7 +70,7 @@ def test_filters_hold_for_names_too(named: Path) -> None:
 
 def test_names_come_and_go_with_their_marks(named: Path, tmp_path: Path) -> None:
     more = open_dataset(name_marks(tmp_path / "more", ("Zephyr", "Nordlicht"), first=20))
-    assembly.add(named, more, quick_settings(), Silent(), StopFlag())
+    build_assembly.add(named, more, quick_settings(), Silent(), StopFlag())
     assert ids(opened(named), "zefir") == ["mark0020"]
     assert set(ids(opened(named), "Nordlicht")) == {"mark0001", "mark0021"}
     remove_marks(IndexFolder(named), ["mark0001"])

@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 from tests.small_index import Silent, build, draw_marks, quick_settings
 
-from marklens import assembly
+from marklens import assembly, build_assembly
 from marklens.core.errors import ArtifactError, IndexMismatchError, UsageError
 from marklens.core.images import read_picture
 from marklens.core.resources import StopFlag
 from marklens.datasets.opening import open_dataset
-from marklens.indexing.folder import IndexFolder, Manifest
+from marklens.indexing.folder import IndexFolder
 from marklens.indexing.maintenance import compact, remove_marks
+from marklens.indexing.manifest import Manifest
 from marklens.retrieval.patch_store import PatchStore
 from marklens.settings import Settings, load_settings
 
@@ -122,7 +123,7 @@ def test_dims_follow_the_index_unless_somebody_says_otherwise(tmp_path: Path, ma
 def test_added_and_compacted_marks_keep_their_patches(own_index: Callable[[], Path], tmp_path: Path) -> None:
     own = own_index()
     folder, new = IndexFolder(own), draw_marks(tmp_path / "new", 3, first=40)
-    assembly.add(own, open_dataset(new), quick_settings(), Silent(), StopFlag())
+    build_assembly.add(own, open_dataset(new), quick_settings(), Silent(), StopFlag())
     engine = assembly.open_engine(own, quick_settings())
     hit = engine.search(read_picture(new / "mark0041.png"), top=1).hits[0]
     assert (hit.mark.id, hit.scores.spatial) == ("mark0041", pytest.approx(1, abs=1e-3))
@@ -135,7 +136,7 @@ def test_added_and_compacted_marks_keep_their_patches(own_index: Callable[[], Pa
     assert engine.search(read_picture(new / "mark0041.png"), top=1).hits[0].scores.spatial == pytest.approx(
         1, abs=1e-3
     )
-    assert all(check.passed for check in assembly.check(own, quick_settings(), 4, Silent()))
+    assert all(check.passed for check in build_assembly.check(own, quick_settings(), 4, Silent()))
 
 
 def test_a_lost_or_damaged_patch_store_is_named(own_index: Callable[[], Path]) -> None:
@@ -146,7 +147,7 @@ def test_a_lost_or_damaged_patch_store_is_named(own_index: Callable[[], Path]) -
     with pytest.raises(ArtifactError, match="damaged"):
         assembly.open_engine(own, quick_settings())
     path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-    checks = {check.name: check.passed for check in assembly.check(own, quick_settings(), 2, Silent())}
+    checks = {check.name: check.passed for check in build_assembly.check(own, quick_settings(), 2, Silent())}
     assert not checks["checksums"]
     path.unlink()
     with pytest.raises(ArtifactError, match=r"lacks patches\.safetensors: run 'marklens index compact'"):

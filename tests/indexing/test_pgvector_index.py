@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from tests.postgres_server import Running
 from tests.small_index import Silent, draw_marks, quick_settings
 
-from marklens import assembly
+from marklens import assembly, build_assembly
 from marklens.cli.main import run
 from marklens.core.errors import ArtifactError, UsageError
 from marklens.core.images import read_picture
@@ -17,8 +17,8 @@ from marklens.core.resources import StopFlag
 from marklens.core.types import Ids, Vectors
 from marklens.datasets.opening import open_dataset
 from marklens.indexing.builder import BuildReport
-from marklens.indexing.folder import load_complete
 from marklens.indexing.maintenance import compact, remove_marks
+from marklens.indexing.manifest import load_complete
 from marklens.retrieval.pgvector_store import PgVectorStore
 from marklens.settings import Settings
 from marklens.text.index_builder import TextIndexBuilder
@@ -35,7 +35,7 @@ def settings(postgres: Running) -> Settings:
 
 
 def build(index: Path, marks: Path, settings: Settings, store: str | None = "pgvector") -> BuildReport:
-    return assembly.build(index, open_dataset(marks), settings, None, Silent(), StopFlag(), store)
+    return build_assembly.build(index, open_dataset(marks), settings, None, Silent(), StopFlag(), store)
 
 
 def found(index: Path, picture: Path, settings: Settings) -> list[str]:
@@ -44,7 +44,7 @@ def found(index: Path, picture: Path, settings: Settings) -> list[str]:
 
 
 def passed(index: Path, settings: Settings) -> bool:
-    return all(check.passed for check in assembly.check(index, settings, 8, Silent()))
+    return all(check.passed for check in build_assembly.check(index, settings, 8, Silent()))
 
 
 def test_the_life_of_an_index(marks: Path, index: Path, settings: Settings, tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_the_life_of_an_index(marks: Path, index: Path, settings: Settings, tmp_
     assert not build(own, marks, settings, None).changed, "what nobody asks for stays where it is"
 
     new = draw_marks(tmp_path / "new", 4, first=40)
-    added = assembly.add(own, open_dataset(new), settings, Silent(), StopFlag())
+    added = build_assembly.add(own, open_dataset(new), settings, Silent(), StopFlag())
     assert added.manifest.counts["marks"] == 34
     assert found(own, new / "mark0041.png", settings)[0] == "mark0041"
     assert passed(own, settings)
@@ -130,13 +130,13 @@ def test_a_killed_addition_shows_and_is_mended(
     with monkeypatch.context() as patch:
         patch.setattr("marklens.retrieval.pgvector_store.write_pointer", killed)
         with pytest.raises(KeyboardInterrupt):
-            assembly.add(own, new, settings, Silent(), StopFlag())
+            build_assembly.add(own, new, settings, Silent(), StopFlag())
     with pytest.raises(ArtifactError, match="compact"):
         assembly.open_engine(own, settings)
     compact(assembly.index_folder(own, settings), 1, Silent())
     assert passed(own, settings)
     assert len(found(own, marks / "mark0007.png", settings)) == 30
-    assert assembly.add(own, new, settings, Silent(), StopFlag()).manifest.counts["marks"] == 32
+    assert build_assembly.add(own, new, settings, Silent(), StopFlag()).manifest.counts["marks"] == 32
 
 
 def test_whoever_searches_meanwhile_keeps_the_old_table_until_the_index_is_whole(

@@ -21,7 +21,7 @@ import pytest
 from tests.indexing.test_builder import content
 from tests.small_index import Silent, build, draw_marks, quick_settings
 
-from marklens import assembly
+from marklens import assembly, build_assembly
 from marklens.core.errors import ClusterError, IndexMismatchError, Interrupted, MissingExtraError, UsageError
 from marklens.core.resources import StopFlag
 from marklens.datasets.opening import open_dataset
@@ -121,7 +121,7 @@ def build_on_ray(
 ) -> BuildReport:
     marks, progress = open_dataset(dataset), progress or Silent()
     stop = StopFlag() if stop is None else stop  # one that is not set is false
-    return assembly.build(index, marks, settings(chunk), None, progress, stop, None, "ray")
+    return build_assembly.build(index, marks, settings(chunk), None, progress, stop, None, "ray")
 
 
 class KillsActors(Silent):
@@ -216,11 +216,13 @@ def test_machines_with_another_marklens_are_refused() -> None:
     embedder = assembly.make_embedder(ours)
     recipe = assembly.make_recipe(ours, embedder, None)
     with pytest.raises(IndexMismatchError, match=r"patches\.dims: 96 against None.*install the same"):
-        assembly._describer_there(ours, recipe)
+        build_assembly._describer_there(ours, recipe)
     bare = ours.model_copy(update={"patches": PatchSettings(dims=0)})
-    assert assembly._describer_there(bare, recipe).size == embedder.size
+    assert build_assembly._describer_there(bare, recipe).size == embedder.size
     with pytest.raises(IndexMismatchError, match=r"preprocessing\.margin: 9 against 0"):
-        assembly._preparer_there(assembly.view_options(quick_settings(margin=9, read=False)), recipe, 1.0)
+        build_assembly._preparer_there(
+            assembly.view_options(quick_settings(margin=9, read=False)), recipe, 1.0
+        )
 
 
 def test_errors_are_rows() -> None:

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from tests.retrieval.test_vector_stores import DIMS, clustered, recall
 from tests.small_index import Silent, draw_marks, quick_settings
 
-from marklens import assembly
+from marklens import assembly, build_assembly
 from marklens.core.errors import ArtifactError, DatabaseError, MissingExtraError, UsageError
 from marklens.core.images import read_picture
 from marklens.core.resources import StopFlag
@@ -145,14 +145,14 @@ def test_the_life_of_an_index(marks: Path, index: Path, settings: Settings, tmp_
         return [hit.mark.id for hit in engine.search(read_picture(picture), top=50).hits]
 
     own = tmp_path / "own"
-    report = assembly.build(own, open_dataset(marks), settings, None, Silent(), StopFlag(), "milvus")
+    report = build_assembly.build(own, open_dataset(marks), settings, None, Silent(), StopFlag(), "milvus")
     assert (report.manifest.store, report.manifest.counts["marks"]) == ("milvus", 30)
     assert not (own / "vectors.faiss").exists()
     assert found(own, marks / "mark0007.png")[:10] == found(index, marks / "mark0007.png")[:10]
     new = draw_marks(tmp_path / "new", 4, first=40)
-    assembly.add(own, open_dataset(new), settings, Silent(), StopFlag())
+    build_assembly.add(own, open_dataset(new), settings, Silent(), StopFlag())
     assert found(own, new / "mark0041.png")[0] == "mark0041"
-    assert all(check.passed for check in assembly.check(own, settings, 4, Silent()))
+    assert all(check.passed for check in build_assembly.check(own, settings, 4, Silent()))
     folder = assembly.index_folder(own, settings)
     assert remove_marks(folder, ["mark0004"]) == (1, [])
     assert "mark0004" not in found(own, marks / "mark0004.png")

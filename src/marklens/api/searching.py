@@ -14,11 +14,12 @@ from marklens.core.resources import StopFlag
 from marklens.core.stopwatch import Stopwatch
 from marklens.core.types import Crop, Filter, Pixels
 from marklens.documents import Answer, Asked, search_document, text_document
-from marklens.engine import Engine, SearchResult
+from marklens.engine import Engine
 from marklens.opened.pictures import Loaded
 from marklens.opened.question import Question, weights_of
 from marklens.opened.record import Origin, make_record
 from marklens.reranking.aspects import Aspect
+from marklens.results import SearchResult
 
 Decode = Callable[[bytes, Crop | None], Pixels]
 Upload = tuple[bytes, str | None]

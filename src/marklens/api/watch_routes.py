@@ -9,7 +9,7 @@ from fastapi import APIRouter, File, Form, Query, Request, UploadFile
 from starlette.responses import Response
 
 from marklens.api.answers import ALWAYS, FORM, described, json_answer, problems
-from marklens.api.forms import FilterOf, ServiceOf
+from marklens.api.forms import KNOWN_FIELDS, FilterOf, ServiceOf
 from marklens.api.schemas import ConflictsDocument, FilingAnswer, ReadField, TextField
 from marklens.api.searching import plain_name
 from marklens.api.watching import require_watch
@@ -30,6 +30,7 @@ LeastOf = Annotated[float, Query(ge=0, le=1, description="only conflicts of this
     "/filings",
     summary="Does this new filing come near to a mark of the index?",
     responses={**described(FilingAnswer, "Its conflicts, the best first."), **FORM, **problems(404, 415)},
+    dependencies=[KNOWN_FIELDS],
 )
 async def file(
     request: Request,

@@ -15,8 +15,9 @@ from marklens.core.errors import UsageError
 if TYPE_CHECKING:
     from marklens.core.ports import Progress
     from marklens.core.types import Mark
-    from marklens.engine import Engine, SearchResult
+    from marklens.engine import Engine
     from marklens.evaluation.evaluator import Evaluation, QueryResult
+    from marklens.results import SearchResult
 
 T = TypeVar("T")
 DEPTH = 100
@@ -45,7 +46,8 @@ def demo(
     The marks are the logos of the package simple-icons-pack; the queries are the same brands as Font Awesome
     drew them. Needs the extra 'demo'. A second call uses the index that is there.
     """
-    from marklens.assembly import build, open_engine
+    from marklens.assembly import open_engine
+    from marklens.build_assembly import build
     from marklens.core.artifacts import write_text
     from marklens.core.resources import graceful_stop
     from marklens.datasets.opening import open_dataset

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from marklens.indexing.builder import BuildReport
-    from marklens.indexing.folder import Manifest
+    from marklens.indexing.manifest import Manifest
 
 WHERE = {"pgvector": "in PostgreSQL, beside that size", "milvus": "in Milvus, beside that size"}
 """Where vectors are that are not in the folder."""
@@ -47,7 +47,7 @@ def build(
 
     Example: marklens index build my-logos --index my-index
     """
-    from marklens.assembly import build as run
+    from marklens.build_assembly import build as run
     from marklens.core.resources import graceful_stop
     from marklens.datasets.opening import open_dataset
     from marklens.settings import load_settings
@@ -73,7 +73,7 @@ def add(
 
     Example: marklens index add new-logos --index my-index
     """
-    from marklens.assembly import add as run
+    from marklens.build_assembly import add as run
     from marklens.core.resources import graceful_stop
     from marklens.datasets.opening import open_dataset
     from marklens.settings import load_settings
@@ -136,7 +136,8 @@ def compact(index: IndexOption, as_json: JsonOption = False) -> None:
 @app.command()
 def info(index: IndexOption, as_json: JsonOption = False) -> None:
     """Say what an index holds and how it was made."""
-    from marklens.indexing.folder import IndexFolder, load_complete
+    from marklens.indexing.folder import IndexFolder
+    from marklens.indexing.manifest import load_complete
     from marklens.indexing.summary import describe_index
 
     described = describe_index(index)
@@ -161,7 +162,7 @@ def verify(
     from rich.markup import escape
     from rich.table import Table
 
-    from marklens.assembly import check
+    from marklens.build_assembly import check
     from marklens.settings import load_settings
 
     with shown_progress() as progress:

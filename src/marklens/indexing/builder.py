@@ -18,16 +18,8 @@ from marklens.core.ports import Dataset
 from marklens.core.types import Fault
 from marklens.indexing.derive import derive, write_errors
 from marklens.indexing.describing import Describer
-from marklens.indexing.folder import (
-    STORES,
-    FolderLock,
-    IndexFolder,
-    Manifest,
-    Recipe,
-    checksums,
-    load_complete,
-    require_same,
-)
+from marklens.indexing.folder import STORES, FolderLock, IndexFolder
+from marklens.indexing.manifest import Manifest, Recipe, checksums, load_complete, require_same
 from marklens.retrieval.catalog import Catalog
 from marklens.retrieval.vector_store import check_store, prune_store
 

@@ -15,7 +15,8 @@ from marklens.core.ports import Progress
 from marklens.core.types import Fault, Ids, Vectors
 from marklens.embeddings.pca_reducer import PcaReducer, bundled_reducer, fit_pca
 from marklens.indexing.chunks import Chunk, load_chunk, views_in
-from marklens.indexing.folder import STORES, IndexFolder, Recipe
+from marklens.indexing.folder import STORES, IndexFolder
+from marklens.indexing.manifest import Recipe
 from marklens.reranking.color import COLORS
 from marklens.retrieval.catalog import Catalog, Entry
 from marklens.retrieval.faiss_forms import Plan

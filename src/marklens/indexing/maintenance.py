@@ -22,9 +22,8 @@ from marklens.indexing.derive import (
     write_errors,
 )
 from marklens.indexing.describing import Describer
-from marklens.indexing.folder import (
-    FolderLock,
-    IndexFolder,
+from marklens.indexing.folder import FolderLock, IndexFolder
+from marklens.indexing.manifest import (
     Manifest,
     Recipe,
     checksums,

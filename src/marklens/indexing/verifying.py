@@ -10,7 +10,8 @@ from marklens.core.ports import Embedder, Progress, VectorStore
 from marklens.core.types import VIEW_BITS, Pixels
 from marklens.embeddings.pca_reducer import PcaReducer
 from marklens.indexing.chunks import load_chunk
-from marklens.indexing.folder import IndexFolder, Manifest, checksums, load_complete
+from marklens.indexing.folder import IndexFolder
+from marklens.indexing.manifest import Manifest, checksums, load_complete
 from marklens.preprocessing.pipeline import ViewMaker
 from marklens.retrieval.catalog import Catalog
 from marklens.retrieval.vector_store import open_store

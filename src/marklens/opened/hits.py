@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, overload
 from marklens.core.errors import MissingExtraError, PictureError
 from marklens.core.types import Hit, Mark, Scores, View
 from marklens.documents import Answer, Asked, search_document, text_document
-from marklens.engine import Engine, Explained, SearchResult
+from marklens.engine import Engine
 from marklens.opened.pictures import Loaded
 from marklens.opened.question import Question, weights_of
 from marklens.opened.reasons import page_reason, page_reasons
@@ -19,6 +19,7 @@ from marklens.pages.cards import channels
 from marklens.pages.notebook import hits_fragment, reason_fragment
 from marklens.pages.pictures import Picture
 from marklens.pages.results_page import QueryOnPage, results_page
+from marklens.results import Explained, SearchResult
 
 if TYPE_CHECKING:
     import pandas

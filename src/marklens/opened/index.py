@@ -6,12 +6,13 @@ from time import perf_counter
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from marklens.assembly import build, open_engine
+from marklens.assembly import open_engine
+from marklens.build_assembly import build
 from marklens.classifying.voting import NEIGHBOURS, Level, Suggestion
 from marklens.core.errors import MarklensError, PictureError, UsageError
 from marklens.core.resources import graceful_stop
 from marklens.datasets.opening import open_dataset
-from marklens.engine import Engine, SearchResult
+from marklens.engine import Engine
 from marklens.indexing.summary import describe_index
 from marklens.opened.hits import Asking, Hits
 from marklens.opened.pictures import Loaded, load, several
@@ -21,6 +22,7 @@ from marklens.opened.record import Origin, origin_of
 from marklens.opened.vienna import suggest_for
 from marklens.questions import read_crop
 from marklens.reranking.aspects import Aspect
+from marklens.results import SearchResult
 from marklens.settings import Settings, load_settings
 
 if TYPE_CHECKING:

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from marklens.core.errors import PictureError
 from marklens.core.types import Hit, View
-from marklens.engine import LEAST_TEXT, Engine, SearchResult
+from marklens.engine import LEAST_TEXT, Engine
 from marklens.pages.reasons import ReasonOnPage
+from marklens.results import SearchResult
 
 
 def page_reasons(

@@ -13,9 +13,10 @@ from marklens.core.images import read_file
 from marklens.core.ports import Dataset, Progress
 from marklens.core.resources import StopFlag
 from marklens.core.types import Fault, Hit, Mark, Pixels
-from marklens.engine import NAMED, Engine, SearchResult
+from marklens.engine import NAMED, Engine
 from marklens.pages.pictures import data_uri
 from marklens.pages.reasons import ReasonOnPage, overlays
+from marklens.results import SearchResult
 from marklens.text.extractor import mark_text
 from marklens.watching.conflicts import Conflict, Question, make_conflict
 from marklens.watching.filings import Key, is_before, key_of

@@ -115,7 +115,7 @@ def watch(
     from marklens.core.images import decode
     from marklens.core.resources import graceful_stop
     from marklens.datasets.opening import open_dataset
-    from marklens.indexing.decoding import decode_with, decoding_worker
+    from marklens.indexing.decoding import Decoder
     from marklens.opened.reasons import page_reason
     from marklens.questions import make_filter, read_ids
     from marklens.settings import load_settings
@@ -134,12 +134,12 @@ def watch(
             f"--out names the page of the report: give a name that ends in .html, not {out.name}"
         )
     dataset, settings, out = open_dataset(filings), load_settings(), out.absolute()
-    engine = open_engine(index, settings)
+    engine, workers = open_engine(index, settings), settings.build.workers
     recipe = recipe_of(engine, settings.scoring.model_dump(), settings.search.model_dump(), question)
     facts = {"marks watched": f"{_watched(engine, wanted):,}", "threshold": f"{threshold:g}"}
     with (
         open_state(state or out.with_name(STATE)) as remembered,
-        closing(decoding_worker(settings.build.timeout)) as worker,
+        closing(Decoder(max(1, workers), settings.build.timeout)) as decoder,
     ):
         reports = list(write_unwritten(remembered))
         watcher = Watcher(
@@ -147,10 +147,11 @@ def watch(
             remembered,
             question,
             remembered.recipe(recipe),
-            partial(decode_with, worker) if settings.build.workers else decode,
+            decoder.decode if workers else decode,
             partial(page_reason, engine),
             day,
             recheck,
+            max(1, workers),
         )
         with shown_progress() as progress, graceful_stop() as stop:
             looked = watcher.run(dataset, progress, stop)

@@ -1,7 +1,8 @@
 """Look at new filings, each once: every one is a query against the marks of the portfolio."""
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
@@ -12,6 +13,7 @@ from marklens.core.errors import MarklensError, PictureError
 from marklens.core.images import read_file
 from marklens.core.ports import Dataset, Progress
 from marklens.core.resources import StopFlag
+from marklens.core.threads import one_blas_thread
 from marklens.core.types import Fault, Hit, Mark, Pixels
 from marklens.engine import NAMED, Engine
 from marklens.pages.pictures import data_uri
@@ -26,6 +28,8 @@ Explain = Callable[[SearchResult, Hit], ReasonOnPage | None]
 """Why a hit is one, for the page; None where that cannot be shown."""
 Decode = Callable[[bytes], Pixels]
 """Makes a picture of the bytes of a file."""
+AHEAD = 2
+"""Searches begun or waiting for each worker."""
 PASSING = ("unreadable", "missing-file", "killed")
 PASSING_REASONS = ("no process to draw", "drawing it takes more than", "out of memory")
 """Failures that say more of the machine at that moment than of the picture: it is tried again."""
@@ -54,8 +58,25 @@ class Looked:
     stopped: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """A filing that is searched for.
+
+    Attributes:
+        filing: as the delivery has it.
+        key: by which it is known.
+        known: what was remembered of it before.
+        answer: its picture and conflicts, once they are found.
+    """
+
+    filing: Mark
+    key: Key
+    known: Known | None
+    answer: "Future[tuple[Pixels, list[Conflict]]]"
+
+
 class Watcher:
-    """Looks at filings under one question and remembers what it has seen.
+    """Looks at filings under one question and remembers what it has seen, in the order of the delivery.
 
     Args:
         engine: an open index, which holds the portfolio.
@@ -66,6 +87,7 @@ class Watcher:
         explain: why a hit is one.
         since: filings of before this day are passed over.
         recheck: whether filings looked at under another recipe are looked at again.
+        workers: filings that are searched for at once.
     """
 
     def __init__(
@@ -78,20 +100,27 @@ class Watcher:
         explain: Explain,
         since: date | None = None,
         recheck: bool = False,
+        workers: int = 1,
     ) -> None:
         self._engine, self._state, self._question, self._recipe = engine, state, question, recipe
         self._decode, self._explain, self._since, self._recheck = decode, explain, since, recheck
+        self._workers = workers
         self._counts: Counter[str] = Counter()
         self._outdated: Counter[int] = Counter()
         self._faults: list[Fault] = []
+        self._searches: deque[_Search] = deque()
 
     def run(self, filings: Dataset, progress: Progress, stop: StopFlag) -> Looked:
         """Look at every filing that is not known, until all are done or a signal comes."""
         progress.start("watch", filings.count())
-        for filing in filings.marks(self._note):
-            if stop:
-                break
-            progress.advance(1, skipped=not self._meet(filing))
+        with ThreadPoolExecutor(self._workers, "watch") as pool, one_blas_thread():
+            for filing in filings.marks(self._note):
+                if stop:
+                    break
+                if not self._meet(filing, pool, progress):
+                    progress.advance(1, skipped=True)
+                self._settle(AHEAD * self._workers, progress)
+            self._settle(0, progress)
         return Looked(
             self._counts["checked"],
             self._counts["known"],
@@ -102,8 +131,8 @@ class Watcher:
             bool(stop),
         )
 
-    def _meet(self, filing: Mark) -> bool:
-        """Whether a filing had to be searched for."""
+    def _meet(self, filing: Mark, pool: ThreadPoolExecutor, progress: Progress) -> bool:
+        """Whether a filing has to be searched for; then that has begun."""
         if self._since is not None and is_before(filing, self._since):
             self._counts["before"] += 1
             return False
@@ -112,11 +141,13 @@ class Watcher:
         except PictureError as error:
             self._note(Fault(filing.file, error.kind, error.reason))
             return False
+        if any(search.key.digest == key.digest for search in self._searches):
+            self._settle(0, progress)  # it may be the same filing
         known = self._state.known(key)
         if known is not None and not self._again(known):
             self._counts["known"] += 1
             return False
-        self._look(filing, key, known)
+        self._searches.append(_Search(filing, key, known, pool.submit(self._look, filing)))
         return True
 
     def _again(self, known: Known) -> bool:
@@ -126,19 +157,29 @@ class Watcher:
         self._outdated[known.recipe] += 1
         return False
 
-    def _look(self, filing: Mark, key: Key, known: Known | None) -> None:
+    def _look(self, filing: Mark) -> tuple[Pixels, list[Conflict]]:
+        picture = self._decode(read_file(filing.path))
+        return picture, find_conflicts(self._engine, self._question, filing, picture, self._explain)
+
+    def _settle(self, ahead: int, progress: Progress) -> None:
+        """Remember what the oldest searches found, until only so many are left."""
+        while len(self._searches) > ahead:
+            self._remember(self._searches.popleft())
+            progress.advance(1)
+
+    def _remember(self, search: _Search) -> None:
+        file, key, known = search.filing.file, search.key, search.known
         try:
-            picture = self._decode(read_file(filing.path))
-            conflicts = find_conflicts(self._engine, self._question, filing, picture, self._explain)
+            picture, conflicts = search.answer.result()
         except PictureError as error:
-            self._note(Fault(filing.file, error.kind, error.reason))
+            self._note(Fault(file, error.kind, error.reason))
             if not _passes(error):
                 self._state.pass_over(key, known, self._recipe)
             return
         except (MarklensError, OSError, MemoryError):
             raise  # not the picture's doing
         except Exception as error:  # one picture never costs the others; it is tried again the next time
-            self._note(Fault(filing.file, "failed", f"{type(error).__name__}: {error}"))
+            self._note(Fault(file, "failed", f"{type(error).__name__}: {error}"))
             return
         self._counts["checked"] += 1
         self._state.remember(key, known, self._recipe, conflicts, data_uri(picture) if conflicts else None)

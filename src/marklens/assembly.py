@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from marklens.core.artifacts import sha256
+from marklens.core.artifacts import identity, sha256
 from marklens.core.errors import ArtifactError, DatabaseError, IndexMismatchError, UsageError
 from marklens.core.ports import LocalStore
 from marklens.embeddings.onnx_embedder import OnnxEmbedder, bundled_weights
@@ -143,7 +143,7 @@ def open_engine(root: Path, settings: Settings) -> Engine:
         kept = PatchStore(folder.patches) if patches and settings.search.rerank else None
         if kept is not None:
             require_counts(folder, manifest, held.marks + held.removed, len(kept))
-        version = sha256(folder.manifest)
+        version, texts = sha256(folder.manifest), identity(folder.texts)
         if Manifest.load(folder) != manifest:
             raise ArtifactError(f"the files of {root} may be of two states")
     except (DatabaseError, UsageError):
@@ -171,12 +171,20 @@ def open_engine(root: Path, settings: Settings) -> Engine:
         catalog,
         make_reranker(settings, profile, calibration, extracted if looking else kept, looking or None),
         asdict(manifest.recipe),
-        lambda: TextMatcher(TextIndex.load(folder.texts)),
+        partial(_open_names, folder, texts),
         settings.search.depth,
         settings.search.cache_mb << 20,
         version=version,
         content=manifest.content,
     )
+
+
+def _open_names(folder: IndexFolder, opened: tuple[int, int] | None) -> TextMatcher:
+    """The texts of an index, if they are still those that it had when it was opened."""
+    names = TextMatcher(TextIndex.load(folder.texts))
+    if identity(folder.texts) != opened:
+        raise ArtifactError(f"the index in {folder.root} was changed by another process: open it again")
+    return names
 
 
 def recall(folder: IndexFolder, settings: Settings) -> tuple[Manifest, OnnxEmbedder, PatchReducer | None]:

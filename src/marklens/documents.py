@@ -1,10 +1,13 @@
 """What the search commands and the API answer, as documents."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from marklens.core.stopwatch import Stopwatch
+
 if TYPE_CHECKING:
+    from marklens.core.resources import StopFlag
     from marklens.core.types import Filter, Hit, Pixels
     from marklens.engine import Engine
     from marklens.results import Explained, SearchResult
@@ -42,19 +45,24 @@ class Answer:
     timings: dict[str, float]
 
 
-def search_document(engine: "Engine", answer: Answer, explain: bool) -> dict[str, Any]:
+def search_document(
+    engine: "Engine", answer: Answer, explain: bool, stop: "StopFlag | None" = None
+) -> dict[str, Any]:
     """The document of ``marklens search --json``.
 
     Args:
         engine: that searched.
         answer: what it found.
         explain: whether each hit gets its reason.
+        stop: looked at before each reason.
+
+    Raises:
+        Interrupted: `stop` was set.
     """
     asked, result = answer.asked, answer.result
     hits = [hit_document(hit) for hit in result.hits]
     if explain:
-        for document, hit in zip(hits, result.hits, strict=True):
-            document["reason"] = reason_document(engine.explain(result, hit))
+        _add_reasons(hits, engine, result, stop)
     return {
         "query": {
             "file": asked.file,
@@ -88,19 +96,32 @@ def hit_document(hit: "Hit") -> dict[str, Any]:
 
 
 def text_document(
-    engine: "Engine", text: str, result: "SearchResult", wanted: "Filter", explain: bool
+    engine: "Engine",
+    text: str,
+    result: "SearchResult",
+    wanted: "Filter",
+    explain: bool,
+    stop: "StopFlag | None" = None,
 ) -> dict[str, Any]:
     """The document of ``marklens search-text --json``; arguments as `search_document`'s."""
     hits = [hit_document(hit) for hit in result.hits]
     if explain:
-        for document, hit in zip(hits, result.hits, strict=True):
-            document["reason"] = reason_document(engine.explain(result, hit))
+        _add_reasons(hits, engine, result, stop)
     return {
         "query": {"text": text, **filter_document(wanted)},
         "hits": hits,
         **_noted(result),
         "timings_ms": _rounded(result.timings_ms),
     }
+
+
+def _add_reasons(
+    hits: Sequence[dict[str, Any]], engine: "Engine", result: "SearchResult", stop: "StopFlag | None"
+) -> None:
+    watch = Stopwatch(stop)
+    for document, hit in zip(hits, result.hits, strict=True):
+        document["reason"] = reason_document(engine.explain(result, hit))
+        watch.lap("reasons")
 
 
 def _noted(result: "SearchResult") -> dict[str, str]:

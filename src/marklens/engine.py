@@ -1,7 +1,6 @@
 """One query's whole way: picture → views → vectors → candidates → hits."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
 from hashlib import blake2b
 from typing import Any
 
@@ -12,7 +11,7 @@ from marklens.core.images import read_picture
 from marklens.core.ports import VectorStore
 from marklens.core.resources import StopFlag
 from marklens.core.stopwatch import Stopwatch
-from marklens.core.threads import one_blas_thread
+from marklens.core.threads import once, one_blas_thread
 from marklens.core.types import (
     Candidate,
     Filter,
@@ -82,7 +81,7 @@ class Engine:
         self.store, self.catalog, self.recipe, self.depth = store, catalog, recipe, depth
         self.version, self.content = version, content
         self._finder = CandidateFinder(store, catalog)
-        self._names = cache(open_names)
+        self._names = once(open_names)
         self.token = object()
         """Another one for every opening: mark numbers belong to it."""
         self._described = ByteCache[Query](cache_bytes, lambda query: query.bytes)

@@ -51,7 +51,7 @@ _NUMBER = r"(?<![\w.])\d{1,3}(?:\.0*)?(?![.\d]*\w)"
 _RANGE = re.compile(rf"({_NUMBER})(?:\s*(?:[-–—]|\bto\b|\bbis\b)\s*({_NUMBER}))?")
 _LIST = rf"{_NUMBER}(?:[\s,;/|&+–—-]*(?:{_JOIN}\s*)?{_NUMBER}(?!\s*(?!{_JOIN})[^\W\d_]))*"
 _LABELLED = re.compile(rf"\b(?:class(?:es|e|ification)?|klassen?|cl|ic|nice|nizza)\b[\s.:#]*({_LIST})")
-_BEFORE_COLON = re.compile(rf"({_LIST})\s*:")
+_NUMBERS = re.compile(_LIST)
 _PROSE = re.compile(rf"\b(?!{_JOIN})[^\W\d_]+")
 NOBODY = frozenset(
     ["", "n a", "na", "unknown", "none", "null", "nil", "not known", "not available", "unbekannt", "inconnu"]
@@ -94,7 +94,7 @@ def nice_classes(attributes: Attributes) -> frozenset[int]:
     Numbers among words count after ``class`` or before a colon: others may count the goods.
     """
     written = re.sub(r"[\"'\[\]{}()]", " ", (first_of(attributes, CLASS_NAMES) or "").casefold())
-    lists = _LABELLED.findall(written) or _BEFORE_COLON.findall(written)
+    lists = _LABELLED.findall(written) or _before_colon(written)
     if not lists and not _PROSE.search(written):
         lists = [written]
     return frozenset(
@@ -104,6 +104,12 @@ def nice_classes(attributes: Attributes) -> frozenset[int]:
         for number in range(_whole(first), _whole(last or first) + 1)
         if 1 <= number <= LAST_CLASS
     )
+
+
+def _before_colon(written: str) -> list[str]:
+    """Each list once, from its beginning: a pattern that ends in the colon tries every number as one."""
+    lists = _NUMBERS.finditer(written)
+    return [found[0] for found in lists if written[found.end() : found.end() + 9].lstrip().startswith(":")]
 
 
 def first_of(attributes: Attributes, names: Collection[str]) -> str | None:

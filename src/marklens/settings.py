@@ -18,6 +18,7 @@ from pydantic_settings import (
 )
 
 from marklens.core.errors import UsageError
+from marklens.core.threads import usable_cores
 from marklens.preprocessing.text_detector import DetectorName
 from marklens.preprocessing.text_masker import Fill
 from marklens.reranking.scoring import ProfileName
@@ -74,7 +75,7 @@ class PatchSettings(_Section):
 class BuildSettings(_Section):
     """How an index is built."""
 
-    workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=0, description="0: in this process")
+    workers: int = Field(default_factory=usable_cores, ge=0, description="0: in this process")
     chunk: int = Field(256, ge=1, description="marks written at a time: what a crash can cost")
     graph_threads: int = Field(0, ge=0, description="0: every core; 1: the same graph every time")
     vectors: Literal["auto", "fp32", "fp16", "sq8", "rabitq"] = Field(
@@ -155,9 +156,7 @@ class TrainSettings(_Section):
     keep: int = Field(2, ge=1, description="checkpoints kept")
     checkpoint_minutes: float = Field(10.0, gt=0, description="between checkpoints within an epoch")
     seed: int = Field(0, ge=0, description="of everything random")
-    workers: int = Field(
-        default_factory=lambda: os.cpu_count() or 1, ge=0, description="processes that make pairs"
-    )
+    workers: int = Field(default_factory=usable_cores, ge=0, description="processes that make pairs")
     fonts: Path | None = Field(None, description="folder of WOFF files for words beside marks")
     gallery: int = Field(5000, ge=2, description="most marks that validation searches")
     two_looks: float = Field(0.4, ge=0, description="share of pairs: two changed copies of a view")
@@ -200,9 +199,7 @@ class MilvusSettings(_Section):
 class ServeSettings(_Section):
     """The service."""
 
-    workers: int = Field(
-        default_factory=lambda: os.cpu_count() or 1, ge=1, description="searches that run at once"
-    )
+    workers: int = Field(default_factory=usable_cores, ge=1, description="searches that run at once")
     queue: int = Field(
         16, ge=0, description="searches that may wait, 8 a worker or so; more are refused with 503"
     )

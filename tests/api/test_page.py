@@ -165,3 +165,58 @@ def test_it_fits_a_phone(page: Any, marks: Path) -> None:
     page.set_viewport_size({"width": 375, "height": 740})
     drop(page, marks / "mark0001.png")
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_reasons_and_reports_are_of_the_search_that_found_the_hits(page: Any, marks: Path) -> None:
+    drop(page, marks / "mark0003.png")
+    page.get_by_role("button", name="Remove").click()
+    page.evaluate("() => { $('text').value = 'Nordlicht'; }")  # typed, but not yet searched for
+    page.locator("button.why").nth(1).click()
+    page.locator("#reasons svg.overlay").nth(1).wait_for()
+    page.keyboard.press("Escape")
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Report (HTML)").click()
+    report = Path(saved.value.path()).read_text()
+    assert "Marks like mark0003.png" in report and "Nordlicht" not in report
+    page.get_by_role("button", name="Show more").click()
+    page.wait_for_function("() => document.querySelectorAll('#hits .card').length === 30")
+    assert page.locator("#hits .rank").all_inner_texts() == [str(rank) for rank in range(1, 31)]
+
+
+def test_only_sliders_that_were_moved_are_sent(page: Any, marks: Path) -> None:
+    """A slider rounds what it shows: 0.405 would be searched for as 0.4."""
+
+    def sent() -> list[str]:
+        names: list[str] = page.evaluate("() => state.asked.entries.map((each) => each[0])")
+        return [name for name in names if name.startswith("weight_")]
+
+    drop(page, marks / "mark0002.png")
+    assert sent() == []
+    with page.expect_response(lambda answer: answer.url.endswith("/search")):
+        page.locator("#weight-color").fill("0.5")
+    page.wait_for_function("() => state.asked.entries.length > 1")
+    assert sent() == ["weight_color"]
+
+
+def test_the_newest_of_two_marks_is_searched_for(page: Any, marks: Path) -> None:
+    """The picture of the first comes late; it must not take the place of the second."""
+    drop(page, marks / "mark0003.png")
+    ids = page.evaluate("() => state.hits.slice(1, 3).map((hit) => hit.id)")
+    page.route(f"**/marks/{ids[0]}/picture", lambda route: (page.wait_for_timeout(800), route.continue_()))
+    page.evaluate("() => { for (const at of [1, 2]) takeMark(state.hits[at]); }")
+    page.wait_for_function("id => state.hits[0]?.id === id", arg=ids[1])
+    page.wait_for_timeout(1200)
+    assert page.locator("#name").inner_text() == ids[1]
+    assert page.evaluate("() => [state.mark, document.activeElement.id]") == [ids[1], "results"]
+
+
+def test_pages_end_where_the_service_does(browser: Any, index: Path, marks: Path) -> None:
+    with running(quick_service(index, top=26)) as client:
+        opened = browser.new_page(base_url=str(client.base_url))
+        opened.goto("/")
+        opened.wait_for_selector("#weight-global")
+        drop(opened, marks / "mark0003.png")
+        opened.get_by_role("button", name="Show more").click()
+        opened.wait_for_function("() => document.querySelectorAll('#hits .card').length === 26")
+        assert opened.locator("#more").is_hidden() and opened.locator("#error").is_hidden()
+        opened.close()

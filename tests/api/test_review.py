@@ -2,12 +2,16 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
 import pytest
 
 from marklens.api.keys import KeyRing, add_key, read_keys, revoke_key
 from marklens.api.problems import GONE, ProblemError
-from marklens.core.errors import UsageError
+from marklens.api.service import Service
+from marklens.core.errors import ArtifactError, Interrupted, UsageError
+from marklens.core.types import Filter
 
 
 def test_an_ended_key_cannot_be_opened_again_by_ending_it_later(tmp_path: Path) -> None:
@@ -101,3 +105,85 @@ def test_a_database_that_is_away_is_no_fault_of_the_service() -> None:
 
 def test_a_client_that_left_is_no_error_of_the_service() -> None:
     assert ProblemError(GONE, "client-gone", "the client has gone").response().status_code == GONE
+
+
+@pytest.mark.parametrize("content", ['{"keys": [', "[]", '{"keys": [{"id": 1}]}', "\x00"])
+def test_a_damaged_file_of_keys_says_what_helps(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "keys.json"
+    path.write_text(content)
+    for do in (lambda: read_keys(path), lambda: add_key(path, "desk", ["read"])):
+        with pytest.raises(
+            ArtifactError, match=r"put back a copy of keys\.json, or move it away and make keys"
+        ):
+            do()
+
+
+def test_pages_of_other_sites_cannot_file_unseen(index: Path, tmp_path: Path) -> None:
+    """A browser lets any page send a form to 127.0.0.1; it only hides the answer."""
+    from tests.api.conftest import TestClient, create_app, quick_service
+
+    def status(service: Service, headers: dict[str, str]) -> int:
+        with TestClient(create_app(service)) as client:
+            return client.post("/search/text", data={"text": "Kiwi"}, headers=headers).status_code
+
+    own = {"Origin": "http://testserver", "Sec-Fetch-Site": "same-origin"}
+    other = {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}
+    service = quick_service(index)
+    with TestClient(create_app(service)) as client:
+        for headers in ({}, own, {"Origin": "http://testserver"}, {"Sec-Fetch-Site": "none"}):
+            assert client.post("/search/text", data={"text": "Kiwi"}, headers=headers).status_code == 200, (
+                headers
+            )
+        for headers in (
+            other,
+            {"Origin": "https://evil.example"},
+            {"Origin": "null"},
+            {"Sec-Fetch-Site": "same-site"},
+        ):
+            answer = client.post("/search/text", data={"text": "Kiwi"}, headers=headers)
+            assert (answer.status_code, answer.json()["type"]) == (
+                403,
+                "urn:marklens:problem:foreign-page",
+            ), headers
+        assert client.get("/version", headers=other).status_code == 200  # tells it nothing: CORS
+    assert status(quick_service(index, origins=("https://evil.example",)), other) == 200
+    key = add_key(tmp_path / "keys.json", "desk", ["read"])
+    assert status(quick_service(index, tmp_path / "keys.json"), {**other, "X-API-Key": key}) == 200
+
+
+def test_names_with_any_space_have_a_picture(tmp_path: Path) -> None:
+    from tests.api.conftest import TestClient, create_app, quick_service
+    from tests.small_index import build, draw_marks
+
+    marks = draw_marks(tmp_path / "marks", 3)
+    odd = "Bildschirmfoto\u202f10\u3000\U0001f469\u200d\U0001f680"
+    (marks / "mark0001.png").rename(marks / f"{odd}.png")
+    build(tmp_path / "index", marks)
+    with TestClient(create_app(quick_service(tmp_path / "index"))) as client:
+        for part in ("", "/picture", "/thumbnail"):
+            assert client.get(f"/marks/{quote(odd)}{part}").status_code == 200, part
+        assert client.get("/marks/mark0000%0A").status_code == 404
+
+
+def test_reasons_end_when_nobody_waits_for_them(index: Path, marks: Path) -> None:
+    from tests.api.conftest import quick_service
+
+    from marklens.core.images import read_picture
+    from marklens.core.resources import StopFlag
+    from marklens.documents import Answer, Asked, search_document
+
+    service, stop, seen = quick_service(index), StopFlag(), []
+    with service.index.lent() as engine:
+        result = engine.search(read_picture(marks / "mark0003.png"), top=10)
+        explain = engine.explain
+
+        def noted(*of: Any) -> Any:
+            seen.append(of)
+            stop.set()
+            return explain(*of)
+
+        engine.explain = noted  # type: ignore[method-assign]
+        asked = Asked("mark0003.png", None, None, Filter(), True, False)
+        with pytest.raises(Interrupted):
+            search_document(engine, Answer(asked, None, result, dict(result.timings_ms)), True, stop)
+        assert len(seen) == 1

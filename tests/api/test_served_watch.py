@@ -66,9 +66,9 @@ def test_a_filing_is_looked_at_once_and_remembered_over_a_restart(
 
 def test_fields_that_there_are_not_are_refused(client: TestClient) -> None:
     picture = {"image": ("new.png", png(MARK))}
-    answer = client.post("/watch/filings", data={"id": "F1", "treshold": 0.9}, files=picture)
+    answer = client.post("/watch/filings", data={"id": "F1", "thresh": 0.9}, files=picture)
     assert (answer.status_code, answer.json()["type"]) == (422, "urn:marklens:problem:unknown-field")
-    assert "treshold" in answer.json()["detail"]
+    assert "thresh" in answer.json()["detail"]
     assert client.get("/watch/conflicts").json()["filings"] == 0
 
 

@@ -1,6 +1,7 @@
 """Files survive crashes, and damage is noticed."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from marklens.core.artifacts import (
     encoded,
     load_arrays,
     read_json,
+    remove_temporary,
     require_disk_space,
     save_arrays,
     sha256,
@@ -149,3 +151,19 @@ def test_disk_space(tmp_path: Path) -> None:
     with pytest.raises(DiskSpaceError, match=r"a test needs about 1000000000\.0 GB .* are free: make room"):
         require_disk_space(tmp_path / "not" / "yet" / "there", 10**18, "a test")
     assert not (tmp_path / "not").exists()
+
+
+def test_what_is_made_needs_no_room_again(tmp_path: Path) -> None:
+    (tmp_path / "half").write_bytes(bytes(4096))
+    free = shutil.disk_usage(tmp_path).free
+    with pytest.raises(DiskSpaceError):
+        require_disk_space(tmp_path, free + (1 << 30), "a test", [tmp_path / "half"])
+    os.truncate(tmp_path / "half", 4 << 30)  # a hole: it takes no room
+    require_disk_space(tmp_path, free + (1 << 30), "a test", [tmp_path / "half"])
+
+
+def test_what_killed_processes_left_is_removed(tmp_path: Path) -> None:
+    for name in (".best.pt.12.tmp", "best.pt", ".hidden"):
+        (tmp_path / name).touch()
+    remove_temporary(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".hidden", "best.pt"]

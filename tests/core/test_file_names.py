@@ -14,3 +14,9 @@ def test_a_path_beats_a_bare_name_and_a_bare_name_may_be_ambiguous() -> None:
     assert finder.find("x.png") == [1, 2]
     assert finder.find("elsewhere/y.png") == [3]
     assert finder.find("z.png") == []
+
+
+def test_a_name_without_a_folder_may_mean_any_a_path_only_itself() -> None:
+    finder = FileFinder({1: "b/logo.png", 2: "c/logo.png"})
+    assert finder.has("LOGO.png") and finder.has("B/logo.png")
+    assert not finder.has("a/logo.png")

@@ -3,11 +3,14 @@
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from time import sleep
 
 import pytest
 from threadpoolctl import ThreadpoolController
 
-from marklens.core.threads import one_blas_thread
+from marklens.core import threads
+from marklens.core.threads import once, one_blas_thread, usable_cores
 
 KEPT = """
 from marklens.core.threads import keep_one_blas_thread, one_blas_thread
@@ -55,3 +58,30 @@ def test_other_threads_than_the_main_one_change_nothing() -> None:
 def test_a_process_of_ours_keeps_one_thread() -> None:
     done = subprocess.run([sys.executable, "-c", KEPT], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "{1}"
+
+
+def test_a_value_is_made_once_however_many_ask_at_once() -> None:
+    made: list[object] = []
+
+    def make() -> object:
+        sleep(0.05)
+        made.append(object())
+        return made[-1]
+
+    get = once(make)
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(lambda _: get(), range(8))) == {made[0]}
+    assert len(made) == 1
+
+
+@pytest.mark.parametrize(
+    ("limit", "cores"), [("150000 100000", 2), ("50000 100000", 1), ("6400000 100000", 4), ("max 100000", 4)]
+)
+def test_a_container_counts_the_cores_that_it_may_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, cores: int
+) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: range(4))
+    monkeypatch.setattr(threads, "CPU_LIMIT", tmp_path / "cpu.max")
+    assert usable_cores() == 4  # no such file
+    (tmp_path / "cpu.max").write_text(limit + "\n")
+    assert usable_cores() == cores

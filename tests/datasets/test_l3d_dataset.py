@@ -1,6 +1,7 @@
 """An L3D folder with every fault that the published one has, and some more."""
 
 import json
+import os
 from collections import Counter
 from pathlib import Path
 from time import process_time
@@ -160,3 +161,22 @@ def test_many_entries_take_little_time(tmp_path: Path) -> None:
     marks = sum(1 for _ in dataset.marks(lambda fault: kinds.update([fault.kind])))
     assert (marks, kinds) == (10_000, Counter())
     assert process_time() - began < 1.5  # an idle core takes 0.2 s; eight times that is a change of kind
+
+
+def test_a_folder_that_cannot_be_read_costs_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a.jpg", "closed/b.jpg", "open/c.jpg"):
+        (tmp_path / "images" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "images" / name).write_bytes(b"x")
+    scan = os.scandir
+
+    def refuse(folder: Path) -> Any:
+        if Path(folder).name == "closed":
+            raise PermissionError(13, "Permission denied")
+        return scan(folder)
+
+    monkeypatch.setattr("marklens.datasets.l3d.os.scandir", refuse)
+    faults: list[Fault] = []
+    dataset = L3dDataset(tmp_path)
+    assert sorted(mark.file for mark in dataset.marks(faults.append)) == ["a.jpg", "open/c.jpg"]
+    assert Fault("closed/", "unreadable", "Permission denied") in faults
+    assert dataset.count() == 2

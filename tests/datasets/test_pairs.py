@@ -223,3 +223,10 @@ def test_nothing_to_pair_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "m.jsonl").write_text('{"file": "gone.png"}\n')
     with pytest.raises(DatasetError, match="nothing to pair"):
         write_pairs(ManifestDataset(tmp_path / "m.jsonl"), tmp_path, (), (), (), EVERY, Silent())
+
+
+def test_a_large_group_gives_each_mark_its_share() -> None:
+    """What is left over at the end is not tried with every mark: that would take hours here."""
+    pairs = group_pairs("duplicate", [("same", list(range(100_001)))], files(100_001), PairLedger(3))
+    used = Counter(end for pair in pairs for end in (pair.a, pair.b))
+    assert max(used.values()) == 3 and len(pairs) >= 1.5 * 100_000 - 3

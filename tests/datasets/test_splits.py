@@ -1,6 +1,7 @@
 """Splits share out every code alike, tear nothing apart, and come out the same every time."""
 
 import json
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.small_index import Silent
+from tests.small_index import Silent, draw_marks
 
 from marklens.core.errors import DatasetError
 from marklens.core.types import Fault, Mark
@@ -176,3 +177,13 @@ def test_a_row_leaves_out_what_is_not_known(l3d: Path) -> None:
     row = manifest_row(mark, l3d)
     assert "text" not in row
     assert row["path"] == f"images/{mark.file}"
+
+
+def test_a_file_name_that_is_no_text_is_split_too(tmp_path: Path) -> None:
+    draw_marks(tmp_path / "marks", 12)
+    odd = os.fsdecode(b"caf\xe9.png")
+    (tmp_path / "marks" / "mark0003.png").rename(tmp_path / "marks" / odd)
+    split_dataset(open_dataset(tmp_path / "marks"), tmp_path / "out", [], SHARES, 0, Silent())
+    parts = [ManifestDataset(tmp_path / "out" / f"{name}.jsonl") for name in ("train", "val", "test")]
+    found = [mark for part in parts for mark in part.marks(lambda fault: None)]
+    assert len(found) == 12 and odd in {mark.path.name for mark in found}

@@ -8,6 +8,7 @@ from tests.small_index import Silent, build, draw_marks, quick_settings
 
 from marklens import assembly, build_assembly
 from marklens.cli.main import run
+from marklens.core.errors import ArtifactError
 from marklens.core.images import read_picture
 from marklens.core.resources import StopFlag
 from marklens.core.types import Filter
@@ -126,3 +127,14 @@ def test_the_search_command_takes_a_name(
     assert document["query"]["text"] == "Quick Copy"
     assert any(hit["scores"]["text"] for hit in document["hits"])
     assert run([*call[:-1], "?"]) == 2
+
+
+def test_names_of_another_state_are_never_mixed_in(named: Path) -> None:
+    """The texts are opened at the first search by name: by then they may number other marks."""
+    before, warm = opened(named), opened(named)
+    assert ids(warm, "Sunrise")[:1] == ["mark0006"]
+    remove_marks(IndexFolder(named), ["mark0000"])
+    compact(IndexFolder(named), 1, Silent())
+    with pytest.raises(ArtifactError, match="open it again"):
+        before.search_text("Sunrise")
+    assert ids(opened(named), "Sunrise")[:1] == ["mark0006"]

@@ -273,3 +273,10 @@ def test_readers_in_threads_while_a_writer_writes(catalog: Catalog) -> None:
         assert all(len(writing.result() or ()) == 0 for writing in writes)
         assert all(3 <= reading.result()[0] <= 13 for reading in reads)
     assert read(0) == (13, 20)
+
+
+def test_ids_that_are_no_text_are_filtered_too(tmp_path: Path) -> None:
+    odd = b"caf\xe9".decode("utf-8", "surrogateescape")
+    Catalog.create(tmp_path / "catalog.sqlite", marks_to_entries(mark("a"), mark(odd), mark("b")))
+    with Catalog.open(tmp_path / "catalog.sqlite") as catalog:
+        assert numbers(catalog.allowed(Filter(ids=frozenset({odd, "b"})))) == [1, 2]

@@ -163,3 +163,15 @@ def test_the_life_of_an_index(marks: Path, index: Path, settings: Settings, tmp_
     files = [path for path in own.rglob("*") if path.is_file()]
     assert all(b"hush123" not in path.read_bytes() for path in files)
     assert "hush123" not in repr(settings) + repr(folder)
+
+
+def test_what_others_add_makes_no_search_fetch_everything(
+    milvus: Milvus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, vectors = tmp_path / "vectors.milvus", clustered(COUNT + 20)
+    saved(milvus, path)
+    opened, adding = MilvusStore.load(path, milvus), MilvusStore.load(path, milvus, writable=True)
+    before = opened.search(vectors[COUNT:], 5)[1]
+    adding.add(np.arange(COUNT, COUNT + 20) << VIEW_BITS, vectors[COUNT:])
+    monkeypatch.setattr(MilvusStore, "_scan", None)
+    np.testing.assert_array_equal(opened.search(vectors[COUNT:], 5)[1], before)

@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 from marklens.core.types import Mark
-from marklens.training.pairs.groups import keep_apart, spread_around
+from marklens.datasets.analysis.perceptual_hash import Look
+from marklens.training.pairs.groups import group_numbers, keep_apart, spread_around
 
 
 def marks(count: int) -> list[Mark]:
@@ -39,3 +41,10 @@ def test_the_gallery_holds_who_is_asked_for_and_others_up_to_its_size(
     assert {f"a/{name.lower()}" for name in names} <= set(chosen)
     assert len(chosen) == min(count, max(most, len(names)))
     assert chosen == sorted(chosen, key=lambda file: int(file[3:-4]))
+
+
+def test_many_equal_pictures_are_one_group() -> None:
+    """They are compared once, not each with each: that would not fit into memory here."""
+    look = Look(0x0F0F_1234_5678_9ABC, (1, 2, 3, 4), 60)
+    numbers = group_numbers([f"m{n}.png" for n in range(60_000)], [], [look] * 60_000)
+    assert len(np.unique(numbers)) == 1

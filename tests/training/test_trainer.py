@@ -187,3 +187,19 @@ def test_a_damaged_checkpoint_costs_what_came_after_the_one_before(tmp_path: Pat
     newest.write_bytes(newest.read_bytes()[:1000])
     resumed, _ = run(tmp_path / "damaged")
     assert_same(whole, resumed)
+
+
+def test_more_patience_goes_on_after_no_gain(tmp_path: Path) -> None:
+    still = replace(LOOP, epochs=9, learning_rate=0.0)
+    _, outcome = run(tmp_path, loop=replace(still, patience=2))
+    assert outcome.ending == "no-gain"
+    again = trainer(tmp_path, replace(still, patience=4)).run(Quiet(), StopFlag())
+    assert again.steps > outcome.steps
+
+
+def test_what_a_killed_save_left_is_removed(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.claim({"seed": 0})
+    (tmp_path / ".checkpoint-00000004.pt.77.tmp").write_bytes(b"half")
+    folder.claim({"seed": 0})
+    assert [path.name for path in tmp_path.iterdir()] == ["run.json"]

@@ -6,9 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.small_index import draw_mark
+from tests.small_index import Silent, draw_mark, quick_settings
 from tests.watching.conftest import Call
 from tests.watching.filings import PLANTED, save, told, write_manifest
+
+from marklens.assembly import open_engine
+from marklens.core.images import decode
+from marklens.core.resources import StopFlag
+from marklens.datasets.opening import open_dataset
+from marklens.watching.conflicts import Question
+from marklens.watching.state_file import open_state
+from marklens.watching.watcher import Watcher
 
 Watch = Callable[..., dict[str, Any]]
 
@@ -234,3 +242,20 @@ def test_filings_searched_for_at_once_are_told_as_one_by_one(
     together = watch("--state", "together.sqlite", out="together.html")
     assert together == {**alone, "reports": [str(tmp_path / "together.html")]}
     assert (tmp_path / "together.csv").read_text() == (tmp_path / "alone.csv").read_text()
+
+
+def test_a_stop_drops_searches_that_have_not_begun(portfolio: Path, filings: Path, tmp_path: Path) -> None:
+    settings, stop, seen = quick_settings(), StopFlag(), []
+    engine, question = open_engine(portfolio, settings), Question(0.8)
+
+    def decode_and_stop(data: bytes) -> Any:
+        stop.set()
+        seen.append(data)
+        return decode(data)
+
+    with open_state(tmp_path / "state.sqlite") as state:
+        recipe = state.recipe({"made": "here"})
+        watcher = Watcher(engine, state, question, recipe, decode_and_stop, lambda *_: None)
+        looked = watcher.run(open_dataset(filings), Silent(), stop)
+        assert looked.stopped and looked.checked + len(looked.faults) == len(seen) <= 2
+        assert state.counts()[0] == looked.checked + len(looked.faults)

@@ -4,6 +4,7 @@ import asyncio
 from contextlib import suppress
 from time import perf_counter
 from typing import Any
+from urllib.parse import urlsplit
 
 from loguru import logger
 from starlette.datastructures import Headers, MutableHeaders
@@ -78,11 +79,13 @@ class Guard:
             ProblemError: it may not.
         """
         service, path, headers = self._service, visit.path, Headers(scope=visit.scope)
-        if not path.isprintable():  # the router takes a path with a line's end for the path without
+        if min(path) < " ":  # the router takes a path with a line's end for the path without
             raise ProblemError(404, "not-found", "Not Found")
         known = not service.hosts or path in PROBES or host_name(headers.get("host", "")) in service.hosts
         if not known:
             raise ProblemError(421, "wrong-host", "the service does not go by this name: see serve.hosts")
+        if service.keys is None and self._is_foreign(visit.scope["method"], headers):
+            raise ProblemError(403, "foreign-page", "a page of another site calls: see serve.origins")
         if path in OPEN or path.startswith(PAGE_FILES):
             return BoundedBody(receive, 0, service.settings.body_timeout)
         if self._under_way > service.settings.requests:
@@ -97,6 +100,16 @@ class Guard:
         if path in SEARCHES and service.inference.full:
             raise service.inference.refusal()
         return BoundedBody(receive, most, service.settings.body_timeout)
+
+    def _is_foreign(self, method: str, headers: Headers) -> bool:
+        """Whether the page of another site sends this: browsers let it do so and only hide the answer."""
+        origin, allowed = headers.get("origin"), self._service.settings.origins
+        if method in READING or "*" in allowed or origin in allowed:
+            return False
+        site = headers.get("sec-fetch-site")
+        if site is not None:
+            return site not in ("same-origin", "none")
+        return origin is not None and urlsplit(origin).netloc.lower() != headers.get("host", "").lower()
 
     def _key(self, method: str, path: str, headers: Headers) -> Key | None:
         ring = self._service.keys

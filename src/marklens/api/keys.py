@@ -17,7 +17,7 @@ from typing import Literal, get_args
 
 from loguru import logger
 
-from marklens.core.artifacts import read_json, write_atomic
+from marklens.core.artifacts import write_atomic
 from marklens.core.errors import ArtifactError, UsageError
 
 Scope = Literal["read", "write"]
@@ -86,17 +86,18 @@ def read_keys(path: Path) -> tuple[Key, ...]:
     Raises:
         ArtifactError: it is missing or damaged.
     """
-    document = read_json(path)
+    remedy = f"put back a copy of {path.name}, or move it away and make keys with 'marklens keys add'"
     try:
+        document = json.loads(path.read_text(encoding="utf-8"))
         keys = tuple(Key(**{**each, "scopes": tuple(each["scopes"])}) for each in document["keys"])
         if any(not set(key.scopes) <= set(SCOPES) for key in keys):
             raise ValueError("a scope that does not exist")
         for key in keys:
             key.valid(datetime.now(UTC))
+    except FileNotFoundError:
+        raise ArtifactError(f"{path} is missing: make it with 'marklens keys add'") from None
     except (KeyError, TypeError, ValueError) as error:
-        raise ArtifactError(
-            f"{path} is no file of keys ({error}): make one with 'marklens keys add'"
-        ) from error
+        raise ArtifactError(f"{path} is no file of keys ({error}): {remedy}") from error
     return keys
 
 

@@ -256,6 +256,7 @@ async def version(service: ServiceOf) -> Response:
             "preprocessing": recipe["preprocessing"]["version"],
             "weights": weights,
             "reranks": engine.reranks,
+            "top": service.settings.top,
         }
 
     return json_answer(await _looked(service, look))

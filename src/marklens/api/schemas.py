@@ -177,6 +177,7 @@ class VersionDocument(_Document):
     preprocessing: int
     weights: dict[str, float] = Field(description="of the channels, where a search brings none")
     reranks: bool
+    top: int = Field(description="hits of one search at most, those of its pages before counted in")
 
 
 class Party(_Document):

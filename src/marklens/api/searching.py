@@ -127,7 +127,7 @@ class Searcher:
         question = replace(self.options, text=text).question()
         result = self.engine.search_text(text, question.top, question.wanted)
         document = text_document(
-            self.engine, text, self._shown(result), question.wanted, self.options.explain
+            self.engine, text, self._shown(result), question.wanted, self.options.explain, self.stop
         )
         return {**document, "record": self._record(question, (), result)}
 
@@ -156,7 +156,7 @@ class Searcher:
     ) -> dict[str, Any]:
         asked = Asked(name, question.text, question.crop, question.wanted, question.rerank, question.read)
         answer = Answer(asked, None, self._shown(result), dict(timings))
-        document = search_document(self.engine, answer, self.options.explain)
+        document = search_document(self.engine, answer, self.options.explain, self.stop)
         return {**document, "record": self._record(question, loaded, result)}
 
     def _shown(self, result: SearchResult) -> SearchResult:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, File, Form, Query, Request, UploadFile
+from pydantic import StringConstraints
 from starlette.responses import Response
 
 from marklens.api.answers import ALWAYS, FORM, described, json_answer, problems
@@ -40,7 +41,7 @@ async def file(
     id: Annotated[str, Form(min_length=1, max_length=500, description="the number of the filing")],
     text: TextField = None,
     attribute: Annotated[
-        list[str] | None,
+        list[Annotated[str, StringConstraints(max_length=10_000)]] | None,
         Form(max_length=50, description="what is known of the filing: nice_classes=9 25, owner=ACME, …"),
     ] = None,
     threshold: Annotated[float, Form(ge=0, le=1, description="least score of a conflict")] = 0.6,

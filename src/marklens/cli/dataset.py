@@ -89,14 +89,13 @@ def analyze(
 
     Example: marklens dataset analyze L3D --out analysis
     """
-    import os
-
     from marklens.cli.analysis import run
     from marklens.core.resources import graceful_stop
+    from marklens.core.threads import usable_cores
     from marklens.datasets.analysis.document import overview, stats
     from marklens.datasets.opening import open_dataset
 
-    workers = (os.cpu_count() or 1) if workers is None else workers
+    workers = usable_cores() if workers is None else workers
     with shown_progress() as progress, graceful_stop() as stop:
         analysis = run(open_dataset(dataset), out, workers, near, progress, stop)
     if as_json:

@@ -175,4 +175,4 @@ def _print(evaluation: "Evaluation", faults: str) -> None:
     console.print(measures_table(evaluation))
     console.print(worst_queries_table(evaluation))
     if faults:
-        console.print(f"left out of the groups: {faults}", highlight=False)
+        console.print(f"left out of the groups: {faults}", highlight=False, markup=False)

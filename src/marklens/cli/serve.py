@@ -39,7 +39,7 @@ def serve(
     """Serve an index over HTTP: a page to work with and an API to build on.
 
     The API is described in /openapi.json. An index that is changed meanwhile is opened anew without dropping
-    a request. Limits are settings of the section [serve].
+    a request. Limits are settings of the section 'serve'.
 
     Example: marklens serve --index my-index
     """

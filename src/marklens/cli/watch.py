@@ -135,6 +135,7 @@ def watch(
         )
     dataset, settings, out = open_dataset(filings), load_settings(), out.absolute()
     engine, workers = open_engine(index, settings), settings.build.workers
+    engine.catalog.connect(workers + 1)  # now, before the index may be changed
     recipe = recipe_of(engine, settings.scoring.model_dump(), settings.search.model_dump(), question)
     facts = {"marks watched": f"{_watched(engine, wanted):,}", "threshold": f"{threshold:g}"}
     with (

@@ -5,7 +5,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -124,12 +124,34 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
-def require_disk_space(folder: Path, needed: int, purpose: str) -> None:
-    """Check before long work that `needed` bytes are free where `folder` is or will be.
+def identity(path: Path) -> tuple[int, int] | None:
+    """Which file bears this name now; None where there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def remove_temporary(folder: Path) -> None:
+    """Remove what killed processes left half written in a folder; no other may be writing there now."""
+    for path in folder.glob(".*.tmp"):
+        path.unlink(missing_ok=True)
+
+
+def require_disk_space(folder: Path, needed: int, purpose: str, made: Iterable[Path] = ()) -> None:
+    """Check before long work that there is room where `folder` is or will be.
+
+    Args:
+        folder: where to.
+        needed: bytes that all of it takes.
+        purpose: for the message.
+        made: files of it that are there already.
 
     Raises:
         DiskSpaceError: with both figures.
     """
+    needed -= sum(path.stat().st_size for path in made)
     existing = next(parent for parent in [folder, *folder.absolute().parents] if parent.exists())
     free = shutil.disk_usage(existing).free
     if free < needed:

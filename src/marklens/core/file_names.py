@@ -11,7 +11,7 @@ def fold(file: str) -> str:
 
 
 class FileFinder:
-    """Looks file names up among numbered files: by their path, else by a bare name that only one bears.
+    """Looks file names up among numbered files: by their path, else by their bare name.
 
     Args:
         files: number to file name as on disk.
@@ -24,6 +24,11 @@ class FileFinder:
             key = fold(file)
             self._by_path[key].append(number)
             self._by_name[_bare(key)].append(number)
+
+    def has(self, file: str) -> bool:
+        """Whether a file may be meant: one of that path, or of that name where no folder is given."""
+        key = fold(file)
+        return key in self._by_path or key in self._by_name
 
     def find(self, file: str) -> list[int]:
         """The numbers of the files that may be meant: none, one, or several."""

@@ -42,16 +42,16 @@ class L3dDataset:
 
     def count(self) -> int:
         """Pictures on disk; nearly every one becomes a mark."""
-        return sum(map(_is_picture, _files_below(self.images)))
+        return sum(map(_is_picture, _files_below(self.images, lambda _: None)))
 
     def marks(self, on_fault: OnFault) -> Iterator[Mark]:
         """Yield every mark once.
 
         Kinds of faults: ``damaged-metadata``, ``bad-entry``, ``not-a-picture``, ``missing-file``,
         ``ambiguous-file``, ``repeated-file``, ``repeated-id``, ``bad-vienna-code``, ``bad-year`` and, once,
-        ``no-metadata``.
+        ``no-metadata``; ``unreadable`` for a folder.
         """
-        listing = _Listing(self.images)
+        listing = _Listing(self.images, on_fault)
         ids: set[str] = set()
         seen: set[str] = set()
         for entry in self._entries(on_fault):
@@ -119,9 +119,9 @@ def metadata_files(root: Path) -> list[Path]:
 class _Listing:
     """The files of a folder by name, found in whatever case they are asked for; made by one scan."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, on_fault: OnFault) -> None:
         self._names: dict[str, str | tuple[str, ...]] = {}
-        for name in _files_below(folder):
+        for name in _files_below(folder, on_fault):
             key = _folded(name)
             before = self._names.get(key)
             if before is None:
@@ -193,14 +193,19 @@ def _has_entries(path: Path) -> bool:
         return False
 
 
-def _files_below(folder: Path, prefix: str = "") -> Iterator[str]:
+def _files_below(folder: Path, on_fault: OnFault, prefix: str = "") -> Iterator[str]:
     """Names of all files under a folder, relative to it; hidden ones and linked folders are left out."""
-    with os.scandir(folder) as entries:
+    try:
+        entries = os.scandir(folder)
+    except OSError as error:
+        on_fault(Fault(prefix or ".", "unreadable", error.strerror or str(error)))
+        return
+    with entries:
         for entry in entries:
             if entry.name.startswith("."):
                 continue
             if entry.is_dir(follow_symlinks=False):
-                yield from _files_below(folder / entry.name, f"{prefix}{entry.name}/")
+                yield from _files_below(folder / entry.name, on_fault, f"{prefix}{entry.name}/")
             else:
                 yield prefix + entry.name
 

@@ -82,12 +82,14 @@ def group_pairs(
     """
     pairs: list[Pair] = []
     for name, numbers in groups:
+        free = [place for place, number in enumerate(numbers) if ledger.is_free(number)]
         for step in range(1, len(numbers)):
-            if sum(map(ledger.is_free, numbers)) < 2:
+            if len(free) < 2 or free[-1] - free[0] < step:
                 break
             pairs += [
-                Pair(files[first], files[second], grade, 1.0, {"group": name})
-                for first, second in zip(numbers, numbers[step:], strict=False)
-                if ledger.take(first, second)
+                Pair(files[numbers[place]], files[numbers[place + step]], grade, 1.0, {"group": name})
+                for place in free
+                if place + step < len(numbers) and ledger.take(numbers[place], numbers[place + step])
             ]
+            free = [place for place in free if ledger.is_free(numbers[place])]
     return pairs

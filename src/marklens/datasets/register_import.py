@@ -50,13 +50,13 @@ def import_register(source: Path, images: Path, out: Path, progress: Progress) -
 
             def note(fault: Fault) -> None:
                 faults[fault.kind] += 1
-                errors.write(json.dumps(asdict(fault), ensure_ascii=False) + "\n")
+                errors.write(json.dumps(asdict(fault)) + "\n")
 
             def write_marks(temporary: Path) -> None:
                 nonlocal marks
                 with temporary.open("w", encoding="utf-8") as lines:
                     for mark in dataset.marks(note):
-                        lines.write(json.dumps(manifest_row(mark, out), ensure_ascii=False) + "\n")
+                        lines.write(json.dumps(manifest_row(mark, out)) + "\n")
                         marks += 1
                         progress.advance(1)
 

@@ -200,7 +200,7 @@ def _write(out: Path, dataset: Dataset, parts: Parts, progress: Progress) -> Non
         with ExitStack() as stack:
             files = [stack.enter_context(path.open("w", encoding="utf-8")) for path in temporary]
             for mark, part in _together(dataset.marks(lambda fault: None), parts.tolist()):
-                files[part].write(json.dumps(manifest_row(mark, out), ensure_ascii=False) + "\n")
+                files[part].write(json.dumps(manifest_row(mark, out)) + "\n")
                 progress.advance(1)
             for file in files:
                 file.flush()

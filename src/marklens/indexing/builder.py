@@ -97,7 +97,8 @@ def build_index(describer: Describer, dataset: Dataset, recipe: Recipe, options:
             before = Manifest(recipe, scope, kind)
 
         def before_change() -> None:
-            require_disk_space(folder.root, expected * BYTES_A_MARK, f"an index of {expected:,} marks")
+            purpose = f"an index of {expected:,} marks"
+            require_disk_space(folder.root, expected * BYTES_A_MARK, purpose, folder.chunks_from(0))
             replace(before, rebuilding=before.complete).save(folder)
 
         logger.info("building the index of about {} marks of {}", expected, dataset.root)

@@ -11,7 +11,7 @@ from marklens.core.ports import Dataset, Progress
 from marklens.core.types import Fault, Mark
 from marklens.embeddings.pca_reducer import PcaReducer
 from marklens.indexing.builder import BuildReport, counts, stamp
-from marklens.indexing.chunks import load_chunk
+from marklens.indexing.chunks import Chunk, load_chunk
 from marklens.indexing.derive import (
     derive,
     entries,
@@ -59,31 +59,35 @@ def add_marks(describer: Describer, dataset: Dataset, recipe: Recipe, chunk: int
             new = _unknown(dataset.marks(faults.append), catalog, describer.progress)
             done = describer.describe(new, chunk, first=manifest.chunks)
             paths = folder.chunks_from(manifest.chunks)[: len(done.sources)]
-            chunks, known = [load_chunk(path) for path in paths], {*listed_faults(folder, "picture")}
-            if all(not part.marks and known.issuperset(part.faults) for part in chunks):
+            known = {*listed_faults(folder, "picture")}
+
+            def chunks() -> Iterator[Chunk]:  # passed over several times: together they may not fit
+                return map(load_chunk, paths)
+
+            if all(not part.marks and known.issuperset(part.faults) for part in chunks()):
                 for path in paths:
                     path.unlink()
                 return BuildReport(manifest, 0, perf_counter() - started, changed=False)
             reducer = PcaReducer.load(folder.pca)
             first = number = catalog.capacity
-            for part in chunks:
+            for part in chunks():
                 store.add(part.view_ids(number), reduce_chunk(part, reducer))
                 number += len(part.marks)
-            total = manifest.chunks + len(chunks)
+            total = manifest.chunks + len(paths)
             written = write_errors(folder, total, [*listed_faults(folder, "dataset"), *faults])
             names = TextIndexBuilder()
             # from here to the end nobody can open the index
-            catalog.append(noting_texts(entries(chunks, first), names))
+            catalog.append(noting_texts(entries(chunks(), first), names))
             merge_indexes(TextIndex.load(folder.texts), names.finish()).save(folder.texts)
             store.save(folder.vectors)
             if manifest.recipe.patches:
-                append_patches(folder.patches, patch_parts(chunks, first))
+                append_patches(folder.patches, patch_parts(chunks(), first))
             held = catalog.counts()
-        new_ids = {mark.id for part in chunks for mark in part.marks}
+        new_ids = {mark.id for part in chunks() for mark in part.marks}
         manifest = replace(
             manifest,
             chunks=total,
-            added=manifest.added + len(chunks),
+            added=manifest.added + len(paths),
             removed={id: file for id, file in manifest.removed.items() if id not in new_ids},
             counts={"marks": held.marks, "removed": held.removed, "views": len(store), "faults": written},
             checksums=checksums(folder),

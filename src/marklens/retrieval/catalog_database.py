@@ -7,6 +7,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+from marklens.core.artifacts import identity
 from marklens.core.errors import ArtifactError, UsageError
 
 BUSY_SECONDS = 30.0
@@ -18,7 +19,7 @@ class Database:
 
     def __init__(self, path: Path, writable: bool) -> None:
         self._path, self._writable = path, writable
-        self._file = _identity(path)
+        self._file = identity(path)
         self._idle: deque[sqlite3.Connection] = deque()
 
     @staticmethod
@@ -96,7 +97,7 @@ class Database:
     def _connect(self) -> sqlite3.Connection:
         """One more connection to the file that was opened, never to one that has taken its place."""
         db = _connect(self._path, "rw" if self._writable else "ro")
-        if _identity(self._path) != self._file:
+        if identity(self._path) != self._file:
             db.close()
             raise ArtifactError(f"{self._path} was changed by another process: open it again")
         return db
@@ -142,15 +143,6 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
     db = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     db.text_factory = readable
     return db
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    """Which file bears this name now."""
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
 
 
 @contextmanager

@@ -66,8 +66,12 @@ def conditions(filter: Filter) -> list[Condition]:
         sql = "SELECT number FROM attributes WHERE name = CAST(? AS TEXT) AND value = CAST(? AS TEXT)"
         found.append(Condition(sql, (bindable(name), bindable(value))))
     if filter.ids is not None:
-        sql = "SELECT number FROM marks WHERE id IN (SELECT value FROM json_each(?))"
-        found.append(Condition(sql, (json.dumps(sorted(filter.ids)),)))
+        stored = [bindable(id) for id in sorted(filter.ids)]
+        texts = [id for id in stored if isinstance(id, str)]
+        others = [id for id in stored if isinstance(id, bytes)]  # JSON would spell these in another way
+        sql = "SELECT number FROM marks WHERE id IN (SELECT value FROM json_each(?)"
+        sql += " UNION ALL SELECT CAST(? AS TEXT)" * len(others) + ")"
+        found.append(Condition(sql, (json.dumps(texts), *others)))
     return found
 
 

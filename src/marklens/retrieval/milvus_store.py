@@ -223,7 +223,7 @@ class MilvusStore:
         left out here.
         """
         if allowed is None:
-            return "", k
+            return within(self.collection), k
         passing = int(np.count_nonzero(allowed))
         if passing <= MOST_LISTED:
             return within(self.collection, one_of("mark", np.flatnonzero(allowed))), k
@@ -231,7 +231,7 @@ class MilvusStore:
             forbidden = np.flatnonzero(~allowed)
             return within(self.collection, f"not ({one_of('mark', forbidden)})" if len(forbidden) else ""), k
         share = passing / self.collection.marks
-        return "", min(MOST_RESULTS, int(1.5 * k / share) + 100)
+        return within(self.collection), min(MOST_RESULTS, int(1.5 * k / share) + 100)
 
     def _scan(
         self, client: "MilvusClient", queries: Vectors, k: int, allowed: Bools | None

@@ -93,9 +93,11 @@ class Server:
         except psycopg.Error as error:
             if not isinstance(error, psycopg.OperationalError) or not _went_away(error):
                 raise DatabaseError(f"PostgreSQL {self.place} refuses: {_last_line(error)}") from error
+            remedy = "start it, or check the setting postgres.url"
+            if type(error).__name__ == "PoolTimeout":
+                remedy += f"; raise postgres.connections where more than {self.connections} ask at once"
             raise DatabaseError(
-                f"PostgreSQL {self.place} does not answer ({_last_line(error)}): start it, or check the "
-                "setting postgres.url"
+                f"PostgreSQL {self.place} does not answer ({_last_line(error)}): {remedy}"
             ) from error
 
     @property

@@ -13,7 +13,13 @@ import torch
 from loguru import logger
 from torch import Tensor
 
-from marklens.core.artifacts import read_json, require_disk_space, write_atomic, write_json
+from marklens.core.artifacts import (
+    read_json,
+    remove_temporary,
+    require_disk_space,
+    write_atomic,
+    write_json,
+)
 from marklens.core.errors import ArtifactError, UsageError
 from marklens.training.backbones import Backbone
 
@@ -49,6 +55,7 @@ class RunFolder:
                 raise UsageError(f"{self.root} holds no run to resume: leave --resume out")
             write_json(self._settings, dict(identity))
             return
+        remove_temporary(self.root)
         self.refuse_others(dict.fromkeys(read_json(self._settings)) | dict(identity))
 
     def refuse_others(self, identity: Mapping[str, Any]) -> None:

@@ -228,7 +228,9 @@ class Trainer:
         content = self.folder.latest()
         if content is None:
             return
-        self.state = State(**content["state"])
+        state = State(**content["state"])
+        over = state.epoch >= self.options.epochs or state.stale >= self.options.patience
+        self.state = replace(state, over=over)
         self.learner.load_state_dict(content["learner"])
         self.optimizer.load_state_dict(content["optimizer"])
         if content["scaler"]:  # there is none in a run that began on a CPU

@@ -13,6 +13,7 @@ from marklens.core.errors import MarklensError, PictureError
 from marklens.core.images import read_file
 from marklens.core.ports import Dataset, Progress
 from marklens.core.resources import StopFlag
+from marklens.core.stopwatch import Stopwatch
 from marklens.core.threads import one_blas_thread
 from marklens.core.types import Fault, Hit, Mark, Pixels
 from marklens.engine import NAMED, Engine
@@ -113,14 +114,21 @@ class Watcher:
     def run(self, filings: Dataset, progress: Progress, stop: StopFlag) -> Looked:
         """Look at every filing that is not known, until all are done or a signal comes."""
         progress.start("watch", filings.count())
-        with ThreadPoolExecutor(self._workers, "watch") as pool, one_blas_thread():
-            for filing in filings.marks(self._note):
-                if stop:
-                    break
-                if not self._meet(filing, pool):
-                    progress.advance(1, skipped=True)
-                self._settle(AHEAD * self._workers, progress)
-            self._settle(0, progress)
+        pool, stopped = ThreadPoolExecutor(self._workers, "watch"), False
+        try:
+            with one_blas_thread():
+                for filing in filings.marks(self._note):
+                    if stop:
+                        stopped = True
+                        break
+                    if not self._meet(filing, pool):
+                        progress.advance(1, skipped=True)
+                    self._settle(AHEAD * self._workers, progress)
+                while stopped and self._searches and self._searches[-1].answer.cancel():
+                    self._searches.pop()
+                self._settle(0, progress)
+        finally:
+            pool.shutdown(cancel_futures=True)
         return Looked(
             self._counts["checked"],
             self._counts["known"],
@@ -128,7 +136,7 @@ class Watcher:
             self._outdated.total(),
             self._state.differences(self._recipe, list(self._outdated)),
             self._faults,
-            bool(stop),
+            stopped,
         )
 
     def _meet(self, filing: Mark, pool: ThreadPoolExecutor) -> bool:
@@ -222,7 +230,11 @@ def find_conflicts(
         stop=stop,
     )
     found, left_out = question.chosen(result.hits)
-    return [make_conflict(filing, result.text, hit, left_out, _shown(result, hit, explain)) for hit in found]
+    watch, conflicts = Stopwatch(stop), []
+    for hit in found:
+        conflicts.append(make_conflict(filing, result.text, hit, left_out, _shown(result, hit, explain)))
+        watch.lap("reasons")
+    return conflicts
 
 
 def _passes(error: PictureError) -> bool:

@@ -2,7 +2,8 @@
 const $ = (id) => document.getElementById(id);
 const CHANNELS = { global: "as a whole", spatial: "its parts", text: "the name", color: "colours" };
 const PAGE = 24;
-const state = { file: null, mark: null, crop: null, codes: [], hits: [], chosen: new Map(), running: null, weights: {}, asked: null };
+const state = { file: null, mark: null, crop: null, codes: [], hits: [], chosen: new Map(), running: null, weights: {}, most: 1000, asked: null };
+const turns = { picture: 0, facets: 0, reasons: 0 }; // only the newest answer of a kind counts
 const pictures = new Map(); // path to { blob, address }
 
 function element(tag, attributes = {}, ...children) {
@@ -27,7 +28,7 @@ async function call(path, options = {}) {
 }
 
 function askForKey() { if (!$("door").open) $("door").showModal(); }
-$("door-form").addEventListener("submit", () => { sessionStorage.setItem("key", $("key").value.trim()); $("key").value = ""; start(); });
+$("door-form").addEventListener("submit", () => { sessionStorage.setItem("key", $("key").value.trim()); $("key").value = ""; start().then(later); });
 
 function complain(error) {
   if (error.name === "AbortError") return;
@@ -38,14 +39,18 @@ function complain(error) {
 
 /* the picture and its part */
 function takeFile(file) {
+  turns.picture += 1;
   state.file = file; state.mark = null; state.name = file.name || "pasted picture";
   showPreview(URL.createObjectURL(file));
   search();
 }
 async function takeMark(hit) {
+  const turn = turns.picture += 1;
+  const address = await picture(hit.id, "picture").catch(() => "");
+  if (turn !== turns.picture) return;
   state.file = null; state.mark = hit.id; state.name = hit.text || hit.id;
-  showPreview(await picture(hit.id, "picture").catch(() => ""));
-  search();
+  showPreview(address);
+  if (await search()) $("results").focus();
 }
 function showPreview(address) {
   setCrop(null);
@@ -59,6 +64,7 @@ $("preview").addEventListener("load", () => { // an SVG may have no size of its 
   $("preview").width = Math.round(width * Math.min(260 / height, Math.max(1, 160 / width)));
 });
 function clearPicture() {
+  turns.picture += 1;
   state.file = state.mark = null; setCrop(null);
   $("stage").hidden = true; $("hint").hidden = false; $("clear").hidden = true;
   $("name").textContent = "no picture yet"; $("file").value = "";
@@ -116,7 +122,9 @@ function filters() {
   return [...state.codes.map((code) => ["vienna", code]), ...(years ? [["years", years]] : []), ...where.map((each) => ["where", each])];
 }
 async function loadFacets() {
+  const turn = turns.facets += 1;
   const found = await (await call(`/facets?${new URLSearchParams(filters())}`)).json();
+  if (turn !== turns.facets) return;
   $("left").textContent = `${found.marks.toLocaleString()} marks`;
   $("vienna-list").replaceChildren(...Object.entries(found.vienna).map(([code, facet]) =>
     element("option", { value: code }, `${facet.name} (${facet.count})`)));
@@ -133,6 +141,7 @@ function showAttribute(name, values) {
     $("attributes").append(element("label", { className: "field" }, name.replaceAll("_", " "), select));
   }
   const before = select.value;
+  if (before && !(before in values)) values = { ...values, [before]: 0 }; // what is chosen stays chosen
   const options = Object.entries(values).map(([value, count]) => element("option", { value }, `${value} (${count})`));
   select.replaceChildren(element("option", { value: "" }, "any"), ...options);
   select.value = before;
@@ -140,7 +149,7 @@ function showAttribute(name, values) {
 function filtered() { loadFacets().catch(complain); later(); }
 function showCodes() {
   $("codes").replaceChildren(...state.codes.map((code) => element("li", {}, element("button", {
-    type: "button", "aria-label": `Remove ${code}`, onclick: () => { state.codes = state.codes.filter((each) => each !== code); showCodes(); filtered(); },
+    type: "button", "aria-label": `Remove ${code}`, onclick: () => { state.codes = state.codes.filter((each) => each !== code); showCodes(); filtered(); $("vienna").focus(); },
   }, `${code} ×`))));
 }
 $("vienna").addEventListener("change", () => {
@@ -156,8 +165,8 @@ $("read").addEventListener("change", () => later());
 function showWeights() {
   $("weights").replaceChildren(...Object.entries(CHANNELS).flatMap(([name, meaning]) => {
     const shown = element("output", { id: `shown-${name}` }, state.weights[name].toFixed(2));
-    const slider = element("input", { type: "range", id: `weight-${name}`, min: 0, max: 1, step: 0.05, value: state.weights[name],
-      oninput: () => { shown.textContent = Number(slider.value).toFixed(2); later(); } });
+    const slider = element("input", { type: "range", id: `weight-${name}`, min: 0, max: Math.max(1, state.weights[name]), step: 0.05, value: state.weights[name],
+      oninput: () => { slider.classList.add("moved"); shown.textContent = Number(slider.value).toFixed(2); later(); } });
     return [element("label", { htmlFor: `weight-${name}` }, meaning), slider, shown];
   }));
 }
@@ -173,38 +182,44 @@ function later() {
   clearTimeout(timer);
   if (state.file || state.mark || $("text").value.trim()) timer = setTimeout(() => search(), 200);
 }
-function question() {
-  const form = new FormData();
-  for (const [name, value] of filters()) form.append(name, value);
-  const text = $("text").value.trim();
-  if (text) form.append("text", text);
-  if (!state.file && !state.mark) return { path: "/search/text", form };
-  if (state.file) form.append("image", state.file, state.name); else form.append("mark_id", state.mark);
-  if ($("read").checked) form.append("read", "true");
-  if (state.crop) form.append("crop", state.crop.map((value) => `${value.toFixed(2)}%`).join(","));
+function question() { // what the form asks now; hits keep the question that they answer
+  const entries = filters(), text = $("text").value.trim(), name = state.file || state.mark ? state.name : "";
+  const asked = { path: "/search/text", entries, mark: state.mark, title: [name, text].filter(Boolean).join(", "),
+    filter: entries.map((each) => each.join(" ")).join(", ") };
+  if (text) entries.push(["text", text]);
+  if (!state.file && !state.mark) return asked;
+  entries.push(state.file ? ["image", state.file, state.name] : ["mark_id", state.mark]);
+  if ($("read").checked) entries.push(["read", "true"]);
+  if (state.crop) entries.push(["crop", state.crop.map((value) => `${value.toFixed(2)}%`).join(",")]);
   const aspect = $("aspect").value;
-  if (aspect !== "composite") form.append("aspect", aspect);
-  else for (const name of Object.keys(CHANNELS)) if ($(`weight-${name}`)) form.append(`weight_${name}`, $(`weight-${name}`).value);
-  return { path: "/search", form };
+  if (aspect !== "composite") entries.push(["aspect", aspect]);
+  else for (const slider of document.querySelectorAll("#weights .moved")) entries.push([slider.id.replace("-", "_"), slider.value]);
+  return { ...asked, path: "/search" };
 }
-async function search(offset = 0) {
+function ask(asked, more, signal) {
+  const form = new FormData();
+  for (const entry of [...asked.entries, ...Object.entries(more)]) form.append(...entry);
+  return call(asked.path, { method: "POST", body: form, signal }).then((answer) => answer.json());
+}
+async function search(further = false) { // whether there was an answer
   clearTimeout(timer);
-  const { path, form } = question();
-  if (path === "/search/text" && !form.has("text")) return complain(new Error("Give a picture or a name."));
+  const asked = further ? state.asked : question(), offset = further ? state.hits.length : 0;
+  if (!asked.title) { complain(new Error("Give a picture or a name.")); return false; }
   state.running?.abort();
-  const running = state.running = new AbortController();
+  const running = state.running = new AbortController(), top = Math.min(PAGE, state.most - offset);
   $("error").hidden = true; $("status").textContent = "searching …";
-  form.append("top", PAGE); form.append("offset", offset);
   try {
-    const answer = await (await call(path, { method: "POST", body: form, signal: running.signal })).json();
-    state.hits = offset ? [...state.hits, ...answer.hits] : answer.hits;
-    if (!offset) state.chosen.clear();
-    $("status").textContent = `${Math.round(answer.timings_ms.total)} ms`;
-    showHits(answer.hits.length === PAGE, answer.note);
-  } catch (error) { complain(error); }
+    const answer = await ask(asked, { top, offset }, running.signal);
+    state.asked = asked;
+    state.hits = further ? [...state.hits, ...answer.hits] : answer.hits;
+    if (!further) state.chosen.clear();
+    $("status").textContent = `${state.hits.length} marks in ${Math.round(answer.timings_ms.total)} ms`;
+    showHits(answer.hits.length === top && state.hits.length < state.most, answer.note);
+    return true;
+  } catch (error) { complain(error); return false; }
 }
-$("form").addEventListener("submit", async (event) => { event.preventDefault(); await search(); $("results").focus(); });
-$("more").addEventListener("click", () => search(state.hits.length));
+$("form").addEventListener("submit", async (event) => { event.preventDefault(); if (await search()) $("results").focus(); });
+$("more").addEventListener("click", () => search(true));
 
 /* results */
 function loaded(id, kind) {
@@ -256,23 +271,24 @@ function tellChosen() { $("chosen").textContent = state.chosen.size ? `${state.c
 
 /* reasons: the same question again, for this hit alone */
 async function showReasons(hit) {
+  const turn = turns.reasons += 1, { asked } = state;
   $("reasons-title").textContent = `Why ${title(hit)}`;
   $("reasons-body").replaceChildren("looking …");
   $("reasons").showModal();
-  const { path, form } = question();
-  form.append("explain", "true"); form.append("top", 1); form.append("offset", hit.rank - 1);
-  if (path === "/search") form.append("show_views", "true");
+  let shown;
   try {
-    const answer = await (await call(path, { method: "POST", body: form })).json();
-    const parts = await reasonParts(answer, answer.hits[0]);
-    $("reasons-body").replaceChildren(bars(answer.hits[0].scores), ...parts);
-  } catch (error) { $("reasons-body").replaceChildren(error.message); }
+    const views = asked.path === "/search" ? { show_views: "true" } : {};
+    const answer = await ask(asked, { explain: "true", top: 1, offset: hit.rank - 1, ...views });
+    if (answer.hits[0]?.id !== hit.id) throw new Error("The index has changed since: search again.");
+    shown = [bars(answer.hits[0].scores), ...await reasonParts(answer, answer.hits[0], asked.mark)];
+  } catch (error) { shown = [error.message]; }
+  if (turn === turns.reasons) $("reasons-body").replaceChildren(...shown);
 }
-async function reasonParts(answer, hit) {
+async function reasonParts(answer, hit, asked) {
   const { reason } = hit, parts = [];
   if (reason.patches) {
     const [ours, theirs] = reason.views;
-    const query = answer.query.view_pictures?.[ours] ?? await picture(state.mark, `views/${ours}`);
+    const query = answer.query.view_pictures?.[ours] ?? await picture(asked, `views/${ours}`);
     const mark = await picture(hit.id, `views/${theirs}`);
     parts.push(element("div", { className: "pair" },
       element("figure", {}, overlay(query, reason.patches, "query"), element("figcaption", {}, `what you gave, ${ours} view`)),
@@ -333,11 +349,11 @@ $("report-html").addEventListener("click", async () => {
   const rows = await Promise.all(reported().map(async (hit) => `<tr><td>${hit.rank}</td><td><img alt="" src="${await embedded(hit.id)}"></td>
 <td><b>${escaped(title(hit))}</b><br>${escaped(hit.id)}<br>${escaped([hit.year, hit.vienna_codes.join(" ")].filter(Boolean).join(" · "))}</td><td>${hit.score.toFixed(2)}</td>
 ${Object.keys(CHANNELS).map((name) => `<td>${hit.scores[name]?.toFixed(2) ?? "–"}</td>`).join("")}</tr>`));
-  const asked = [state.file || state.mark ? state.name : "", $("text").value.trim()].filter(Boolean).join(", ");
+  const { asked } = state;
   save("marklens.html", "text/html", `<!doctype html><html lang="en"><meta charset="utf-8"><title>Report · Marklens</title>
 <style>body{font:15px/1.5 system-ui,sans-serif;max-width:960px;margin:24px auto;padding:0 16px}table{border-collapse:collapse;width:100%}
 td,th{border-bottom:1px solid #ddd;padding:6px 8px;text-align:left}img{max-width:110px;max-height:80px}</style>
-<h1>Marks like ${escaped(asked)}</h1><p>${new Date().toLocaleString()} · ${escaped(filters().map((each) => each.join(" ")).join(", ") || "no filter")}</p>
+<h1>Marks like ${escaped(asked.title)}</h1><p>${new Date().toLocaleString()} · ${escaped(asked.filter || "no filter")}</p>
 <table><tr><th>rank<th>mark<th><th>score${Object.keys(CHANNELS).map((name) => `<th>${name}`).join("")}</tr>${rows.join("\n")}</table>
 <p>Scores measure likeness of pictures and words. This is a search aid, not legal advice.</p></html>`);
 });
@@ -345,9 +361,10 @@ td,th{border-bottom:1px solid #ddd;padding:6px 8px;text-align:left}img{max-width
 async function start() {
   try {
     const version = await (await call("/version")).json();
-    state.weights = version.weights;
+    state.weights = version.weights; state.most = version.top;
+    $("error").hidden = true;
     $("about").textContent = `${version.marks.toLocaleString()} marks · Marklens ${version.marklens}`;
-    showWeights(); await loadFacets();
+    showWeights(); weighing(); await loadFacets();
   } catch (error) { complain(error); }
 }
 start();

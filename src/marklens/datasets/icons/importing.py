@@ -16,7 +16,6 @@ A second run renders only what is missing; the metadata is written at the end, e
 """
 
 import json
-import os
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -29,6 +28,7 @@ from loguru import logger
 from marklens.core.artifacts import read_json, require_disk_space, write_json, write_text
 from marklens.core.errors import DatasetError, Interrupted, UsageError
 from marklens.core.resources import graceful_stop
+from marklens.core.threads import usable_cores
 from marklens.core.types import Fault
 from marklens.datasets.icons.archive import read_packs
 from marklens.datasets.icons.brand_groups import group_brands
@@ -109,14 +109,15 @@ def import_icons(
     wanted = packs if packs is not None else LOGO_PACKS if which == "logos" else None
     counts = _count(archive, wanted, missing_is_error=packs is not None)
     total = sum(counts.values())
-    require_disk_space(out, round(total * _BYTES_AT_256 * (size / 256) ** 2), "rendering the icons")
     images = _prepare(out, size)
+    needed = round(total * _BYTES_AT_256 * (size / 256) ** 2)
+    require_disk_space(out, needed, "rendering the icons", images.glob("*"))
     listed: dict[str, ListedIcon] = {}
     faults: list[Fault] = []
     began, done, made = time.monotonic(), 0, 0
     tasks = _tasks(archive, wanted, images, size, listed)
     with graceful_stop() as stop:
-        for batch in render_all(tasks, os.cpu_count() or 1 if workers is None else workers):
+        for batch in render_all(tasks, usable_cores() if workers is None else workers):
             done, made = done + batch.done, made + batch.made
             faults.extend(batch.faults)
             if on_progress:

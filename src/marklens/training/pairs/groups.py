@@ -97,7 +97,10 @@ def _near(looks: Sequence[Look]) -> list[list[int]]:
         return []
     coarse = np.array([looks[place].coarse for place in sure.tolist()], np.uint64)
     fine = np.array([looks[place].fine for place in sure.tolist()], np.uint64)
-    labels = group_near(coarse, fine, NEAR_DISTANCE, FINE_DISTANCE)
+    _, first, look = np.unique(
+        np.column_stack([coarse, fine]), axis=0, return_index=True, return_inverse=True
+    )
+    labels = group_near(coarse[first], fine[first], NEAR_DISTANCE, FINE_DISTANCE)[look.ravel()]
     order = np.argsort(labels, kind="stable")
     pieces = np.split(sure[order], np.flatnonzero(np.diff(labels[order])) + 1)
     return [piece.tolist() for piece in pieces if len(piece) > 1]

@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 from loguru import logger
 
-from marklens.core.artifacts import require_disk_space
+from marklens.core.artifacts import remove_temporary, require_disk_space
 from marklens.core.errors import Interrupted, UsageError
 from marklens.core.ports import Progress
 from marklens.core.resources import StopFlag
@@ -113,14 +113,17 @@ def pack_views(
     tasks, made = _tasks(out, marks, options), 0
     find = partial(_groups, groups=list(groups), held_out=held_out, progress=progress)
     source = sha256(" ".join(task.source for task in tasks).encode()).hexdigest()[:32]
+    for folder in (out, out / PARTS):
+        remove_temporary(folder)
     try:
         if packed_source(out) != source:
             needed = len(marks) * 3 * options.size**2 * 3
-            require_disk_space(out, needed, f"packing {len(marks):,} marks")
+            require_disk_space(out, needed, f"packing {len(marks):,} marks", (out / PARTS).glob("*"))
             made = _make_parts(tasks, options, preparer, progress, stop)
             _join(out, tasks, options, source, find)
         else:
             regroup(out, find(PackedViews.open(out)))
+        shutil.rmtree(out / PARTS, ignore_errors=True)
     finally:
         preparer.close()
     packed = PackedViews.open(out)
@@ -193,7 +196,6 @@ def _join(
     unknown = np.arange(sum(len(part.files) for part in parts))
     write_tables(out / TABLES, parts, unknown, options.record(), "")
     regroup(out, find(PackedViews.open(out)), source)
-    shutil.rmtree(out / PARTS)
 
 
 def _without_pixels(part: ViewPart) -> ViewPart:

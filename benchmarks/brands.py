@@ -67,6 +67,7 @@ def _measure(
         "Recall@10": means.recall_at_10,
         "Recall@100": means.recall_at_100,
         "Precision@10": means.precision_at_10,
+        "R-precision": means.r_precision,
         "NAR": means.nar,
     }
 

@@ -108,4 +108,5 @@ def measured(
         "Recall@10": means.recall_at_10,
         "Recall@100": means.recall_at_100,
         "Precision@10": means.precision_at_10,
+        "R-precision": means.r_precision,
     }

@@ -183,7 +183,7 @@ def test_evaluate_answers_the_contract(call: Call, index: Path, tmp_path: Path) 
     answer = document(call, "evaluate", "--index", index, "--groups", groups)
     assert set(answer) == {
         "queries", "gallery", "map_at_100", "nar", "recall_at_1", "recall_at_10", "recall_at_100",
-        "precision_at_10", "latency_ms", "config",
+        "precision_at_10", "r_precision", "relevant", "latency_ms", "config",
     }  # fmt: skip
     assert (answer["queries"], answer["gallery"]) == (4, 30)
     assert set(answer["latency_ms"]) == {"p50", "p95", "p99"}

@@ -67,11 +67,11 @@ def example() -> Evaluation:
 def test_the_document_is_the_contract() -> None:
     document = json.loads(json.dumps(example().to_json()))
     assert document == {
-        "queries": 2, "gallery": 3,
+        "queries": 2, "gallery": 3, "relevant": 1.0,
         "map_at_100": 0.5,  # 1/1 and 0
         "nar": pytest.approx((0 + (2 - 1) / 3) / 2),  # found first; missing, so last of 2
         "recall_at_1": 0.5, "recall_at_10": 0.5, "recall_at_100": 0.5,
-        "precision_at_10": pytest.approx(0.05),
+        "precision_at_10": pytest.approx(0.05), "r_precision": 0.5,
         "latency_ms": {"p50": 20.0, "p95": pytest.approx(29.0), "p99": pytest.approx(29.8)},
         "config": {"depth": 3},
     }  # fmt: skip
@@ -134,7 +134,10 @@ def test_agrees_with_ranx() -> None:
         qrels[f"q{number}"] = {str(mark): 1 for mark in relevant}
         run[f"q{number}"] = {str(mark): float(score) for mark, score in zip(order, scores, strict=True)}
     ours = evaluate(queries, lambda _: rankings, gallery).means
-    wanted = ["map@100", "hit_rate@1", "recall@10", "recall@100", "precision@10"]
+    wanted = ["map@100", "hit_rate@1", "recall@10", "recall@100", "precision@10", "r-precision"]
     theirs = ranx.evaluate(ranx.Qrels(qrels), ranx.Run(run), wanted)
-    mine = [ours.map_at_100, ours.recall_at_1, ours.recall_at_10, ours.recall_at_100, ours.precision_at_10]
+    mine = [
+        ours.map_at_100, ours.recall_at_1, ours.recall_at_10, ours.recall_at_100, ours.precision_at_10,
+        ours.r_precision,
+    ]  # fmt: skip
     assert mine == pytest.approx([theirs[name] for name in wanted])

@@ -63,8 +63,27 @@ def test_a_damaged_file_is_one_line(tmp_path: Path, content: bytes) -> None:
 def test_a_missing_file_says_so(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="does not exist"):
         read_groups(tmp_path / "none.json", FILES)
-    with pytest.raises(UsageError, match="cannot be read"):
+    with pytest.raises(UsageError, match="holds no pictures named <instance>-<group>"):
         read_groups(tmp_path, FILES)
+
+
+def test_a_folder_of_queries_names_its_groups_as_metu_does(tmp_path: Path) -> None:
+    for name in (
+        "1-7.jpg",
+        "2-7.JPG",
+        "10-7.jpg",
+        "1-8.jpg",
+        "2-8.jpg",
+        "1-9.jpg",
+        "notes.txt",
+        "-7.jpg",
+        ".3-7.jpg",
+    ):
+        (tmp_path / name).touch()
+    files = dict(enumerate(["1-7.jpg", "2-7.jpg", "10-7.jpg", "1-8.jpg", "2-8.jpg", "1-9.jpg", "300001.jpg"]))
+    groups = read_groups(tmp_path, files)
+    assert {name: set(marks) for name, marks in groups.members.items()} == {"7": {0, 1, 2}, "8": {3, 4}}
+    assert [(fault.item, fault.kind) for fault in groups.faults] == [("9", "small-group")]
 
 
 def test_default_asks_for_the_others_and_metu_for_all(tmp_path: Path) -> None:

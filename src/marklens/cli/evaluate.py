@@ -23,7 +23,10 @@ def evaluate(
     index: IndexOption,
     groups: Annotated[
         Path | None,
-        typer.Option(help='JSON: {"group": ["file", …]}: files that ought to find each other.'),
+        typer.Option(
+            help='JSON: {"group": ["file", …]}: files that ought to find each other. Or a folder of METU\'s '
+            "queries, <instance>-<group>.jpg."
+        ),
     ] = None,
     pairs: Annotated[
         Path | None, typer.Option(help="similar_pairs.json of 'marklens dataset pairs', instead of groups.")

@@ -55,6 +55,7 @@ class Measures:
     recall_at_10: float
     recall_at_100: float
     precision_at_10: float
+    r_precision: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,7 @@ class Evaluation:
         return {
             "queries": len(self.results),
             "gallery": self.gallery,
+            "relevant": float(np.mean([len(result.query.relevant) for result in self.results])),
             **asdict(self.means),
             "latency_ms": self.latency_ms(),
             "config": dict(self.config),
@@ -146,6 +148,7 @@ def measure(query: Query, ranking: Ranking, gallery: int) -> QueryResult:
         recall_at_10=metrics.recall_at(ranks, relevant, 10),
         recall_at_100=metrics.recall_at(ranks, relevant, 100),
         precision_at_10=metrics.precision_at(ranks, 10),
+        r_precision=metrics.r_precision(ranks, relevant),
     )
     return QueryResult(query, tuple(ranks.tolist()), measures, ranking.milliseconds)
 

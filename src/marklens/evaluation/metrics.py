@@ -89,6 +89,14 @@ def recall_at(ranks: Ids, relevant: int, k: int) -> float:
     return float(np.count_nonzero(ranks <= k)) / relevant
 
 
+def r_precision(ranks: Ids, relevant: int) -> float:
+    """R-precision = relevant marks in the first n / n, 0..1; the break-even point of precision and recall.
+
+    Source: Manning, Raghavan, Schütze (2008), section 8.4.
+    """
+    return recall_at(ranks, relevant, relevant)
+
+
 def precision_at(ranks: Ids, k: int) -> float:
     """Precision@k = relevant marks in the first k / k, 0..1; divided by k also where fewer are relevant.
 

@@ -60,13 +60,14 @@ def read_groups(path: Path, files: Mapping[int, str]) -> Groups:
     A file is found by its path in the dataset, else by its bare name if only one mark bears it.
 
     Args:
-        path: the groups file.
+        path: the groups file; or a folder of pictures named ``<instance>-<group>.jpg``, as METU's are.
         files: mark number to file name as on disk, for every mark of the gallery.
 
     Raises:
         UsageError: the file is missing or damaged, or no group has two marks of this gallery.
     """
-    document, find = _read_document(path), FileFinder(files).find
+    document = _by_name(path) if path.is_dir() else _read_document(path)
+    find = FileFinder(files).find
     members: dict[str, tuple[int, ...]] = {}
     faults: list[Fault] = []
     for group, names in document.items():
@@ -150,6 +151,20 @@ def read_pairs(
         )
     queries = [Query(files[number], frozenset(partners[number]), number) for number in sorted(partners)]
     return queries, tuple(faults)
+
+
+def _by_name(folder: Path) -> dict[str, list[str]]:
+    """The groups that names ``<instance>-<group>`` say; files of other names are in none."""
+    groups: dict[str, list[str]] = {}
+    for path in sorted(folder.iterdir()):
+        instance, dash, group = path.stem.rpartition("-")
+        if instance and dash and group and path.is_file() and not path.name.startswith("."):
+            groups.setdefault(group, []).append(path.name)
+    if not groups:
+        raise UsageError(
+            f"{folder} holds no pictures named <instance>-<group>.jpg: give a JSON file of groups"
+        )
+    return groups
 
 
 def _read_document(path: Path) -> dict[str, list[str]]:

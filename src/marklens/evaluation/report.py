@@ -17,6 +17,7 @@ MEASURES = {
     "recall_at_10": ("Recall@10", "relevant marks found in the first 10"),
     "recall_at_100": ("Recall@100", "relevant marks found in the first 100"),
     "precision_at_10": ("Precision@10", "relevant marks in the first 10, divided by 10"),
+    "r_precision": ("R-precision", "relevant marks in the first n, where n are relevant"),
 }
 """Field of `Measures` to its name and meaning for people."""
 

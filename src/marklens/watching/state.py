@@ -1,6 +1,6 @@
 """What a watch remembers, in one SQLite file: filings looked at, conflicts found, reports written.
 
-A filing and its conflicts are written in one transaction, so a killed run loses at most the filings in hand. A
+A filing and its conflicts are written in one transaction, so a killed run loses those in hand at most. A
 conflict waits without a report; then it is bound to one report, which has a path of its own; then that report
 is written, and last it is marked as written. Whatever is bound but not marked is written again, to the same
 path and with the same content: so nothing is told twice, and nothing is lost.

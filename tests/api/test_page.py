@@ -3,6 +3,7 @@
 import base64
 import csv
 import io
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from tests.api.conftest import quick_service, running
 
 from marklens.api.keys import add_key
+from marklens.cli.main import run
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = [
@@ -125,7 +127,64 @@ def test_reports_hold_what_was_selected(page: Any, marks: Path) -> None:
     with page.expect_download() as saved:
         page.get_by_role("button", name="Report (HTML)").click()
     report = Path(saved.value.path()).read_text()
-    assert report.count("data:image/webp") == 2 and "not legal advice" in report
+    assert report.count("data:image/webp") == 3 and "not legal advice" in report  # the query's too
+
+
+def test_a_saved_report_can_be_repeated(
+    page: Any, marks: Path, index: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    drop(page, marks / "mark0003.png")
+    page.locator("#hits input[type=checkbox]").nth(1).check()
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Report (HTML)").click()
+    saved.value.save_as(tmp_path / "report.html")
+    again = [
+        "repeat",
+        tmp_path / "report.html",
+        "--index",
+        index,
+        "--image",
+        marks / "mark0003.png",
+        "--json",
+    ]
+    assert run([str(word) for word in again]) == 0
+    changes = json.loads(capsys.readouterr().out)["changes"]
+    assert changes["same_pictures"] and changes["same_settings"] and changes["same_hits"], changes
+
+
+def test_filters_hold_and_are_taken_back(page: Any, marks: Path) -> None:
+    drop(page, marks / "mark0003.png")
+    with page.expect_request("**/search") as asked:
+        page.get_by_label("from year").fill("1990")
+        page.get_by_label("to year").fill("1990")
+        page.keyboard.press("Tab")
+    assert asked.value.method == "POST"
+    page.wait_for_function("() => state.asked.filter.includes('years 1990-1990')")
+    page.get_by_label("from year").fill("")
+    page.get_by_label("to year").fill("")
+    page.locator("#vienna").fill("26.04")
+    page.keyboard.press("Tab")
+    page.wait_for_function("() => state.asked.filter === 'vienna 26.04'")
+    page.get_by_role("button", name="Remove 26.04").click()
+    page.wait_for_function("() => state.asked.filter === '' && state.hits.length === 24")
+    assert page.evaluate("() => document.activeElement.id") == "vienna"
+
+
+def test_a_pasted_picture_is_searched_by_one_aspect(page: Any, marks: Path) -> None:
+    data = base64.b64encode((marks / "mark0005.png").read_bytes()).decode()
+    page.evaluate(
+        """(data) => {
+            const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
+            const held = new DataTransfer();
+            held.items.add(new File([bytes], "pasted.png", { type: "image/png" }));
+            document.dispatchEvent(new ClipboardEvent("paste", { clipboardData: held, bubbles: true }));
+        }""",
+        data,
+    )
+    page.wait_for_function("() => state.hits[0]?.id === 'mark0005'")
+    page.locator("#aspect").select_option("shape")
+    page.wait_for_function("() => state.asked.entries.some((each) => each.join('=') === 'aspect=shape')")
+    assert page.locator("#weight-global").is_disabled()
 
 
 def test_a_service_with_keys_asks_for_one(browser: Any, index: Path, tmp_path: Path) -> None:

@@ -212,7 +212,8 @@ async function search(further = false) { // whether there was an answer
     const answer = await ask(asked, { top, offset }, running.signal);
     state.asked = asked;
     state.hits = further ? [...state.hits, ...answer.hits] : answer.hits;
-    if (!further) state.chosen.clear();
+    state.record = answer.record;
+    if (!further) { state.chosen.clear(); state.shown = asked.path === "/search" ? snapshot() : ""; }
     $("status").textContent = `${state.hits.length} marks in ${Math.round(answer.timings_ms.total)} ms`;
     showHits(answer.hits.length === top && state.hits.length < state.most, answer.note);
     return true;
@@ -345,15 +346,21 @@ async function embedded(id) {
     return await new Promise((done) => { const reader = new FileReader(); reader.onload = () => done(reader.result); reader.readAsDataURL(blob); });
   } catch { return ""; }
 }
+function snapshot() { // the picture as the page shows it; a format that the browser cannot draw gives none
+  const shown = $("preview"), scale = Math.min(1, 320 / Math.max(shown.naturalWidth, shown.naturalHeight, 1));
+  const canvas = element("canvas", { width: Math.round(scale * shown.naturalWidth), height: Math.round(scale * shown.naturalHeight) });
+  try { canvas.getContext("2d").drawImage(shown, 0, 0, canvas.width, canvas.height); return canvas.toDataURL("image/webp"); } catch { return ""; }
+}
 $("report-html").addEventListener("click", async () => {
   const rows = await Promise.all(reported().map(async (hit) => `<tr><td>${hit.rank}</td><td><img alt="" src="${await embedded(hit.id)}"></td>
 <td><b>${escaped(title(hit))}</b><br>${escaped(hit.id)}<br>${escaped([hit.year, hit.vienna_codes.join(" ")].filter(Boolean).join(" · "))}</td><td>${hit.score.toFixed(2)}</td>
 ${Object.keys(CHANNELS).map((name) => `<td>${hit.scores[name]?.toFixed(2) ?? "–"}</td>`).join("")}</tr>`));
   const { asked } = state;
   save("marklens.html", "text/html", `<!doctype html><html lang="en"><meta charset="utf-8"><title>Report · Marklens</title>
+<meta name="marklens-record" content="${escaped(JSON.stringify(state.record))}">
 <style>body{font:15px/1.5 system-ui,sans-serif;max-width:960px;margin:24px auto;padding:0 16px}table{border-collapse:collapse;width:100%}
 td,th{border-bottom:1px solid #ddd;padding:6px 8px;text-align:left}img{max-width:110px;max-height:80px}</style>
-<h1>Marks like ${escaped(asked.title)}</h1><p>${new Date().toLocaleString()} · ${escaped(asked.filter || "no filter")}</p>
+<h1>Marks like ${escaped(asked.title)}</h1>${state.shown && `<p><img alt="What was searched for" src="${state.shown}"></p>`}<p>${new Date().toLocaleString()} · ${escaped(asked.filter || "no filter")}</p>
 <table><tr><th>rank<th>mark<th><th>score${Object.keys(CHANNELS).map((name) => `<th>${name}`).join("")}</tr>${rows.join("\n")}</table>
 <p>Scores measure likeness of pictures and words. This is a search aid, not legal advice.</p></html>`);
 });

@@ -72,3 +72,10 @@ def test_the_python_in_the_docs_runs(marks: Path, tmp_path: Path, monkeypatch: p
     for block in blocks:
         exec(compile(block, "docs/api.md", "exec"), known)
     assert len(blocks) >= 5
+
+
+def test_tests_that_are_named_are_there() -> None:
+    named = re.findall(r"`([\w/]+\.py)::(test_\w+)`", (ROOT / "docs" / "compared.md").read_text())
+    assert len(named) >= 16
+    for file, test in named:
+        assert f"def {test}(" in (ROOT / "tests" / file).read_text(), (file, test)

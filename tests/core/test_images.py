@@ -293,3 +293,33 @@ def test_a_crop_outside_or_too_small_is_refused(crop: Crop) -> None:
 def test_numbers_that_make_no_crop_are_refused(numbers: tuple[float, float, float, float]) -> None:
     with pytest.raises(ValueError, match="crop"):
         Crop(*numbers)
+
+
+@pytest.mark.parametrize("trouble", ["one dark pixel", "a dark fringe", "half transparent"])
+def test_a_white_mark_stays_one_whatever_is_at_its_edges(trouble: str) -> None:
+    picture = np.zeros((60, 60, 4), np.uint8)
+    picture[20:40, 10:50] = 255
+    if trouble == "one dark pixel":
+        picture[30, 30, :3] = 0
+    if trouble == "a dark fringe":
+        picture[19:41, [9, 50]] = picture[[19, 40], 9:51] = (40, 40, 40, 140)
+    if trouble == "half transparent":
+        picture[..., 3] //= 3
+    flat = flatten(picture)
+    assert flat[5, 5].tolist() == [0, 0, 0] and flat[25, 25].min() >= 80
+
+
+def test_a_mark_that_is_dark_in_part_is_laid_on_white() -> None:
+    picture = np.zeros((60, 60, 4), np.uint8)
+    picture[20:40, 10:50] = 255
+    picture[20:40, 10:20, :3] = 0
+    assert flatten(picture)[5, 5].tolist() == [255, 255, 255]
+    assert flatten(np.zeros((9, 9, 4), np.uint8)).min() == 255  # nothing is seen at all
+
+
+@pytest.mark.parametrize("white", [255, 1023, 4095, 16383, 65535])
+def test_deep_greyscale_of_fewer_bits_is_as_bright(white: int) -> None:
+    values = np.full((16, 16), white, np.uint16)
+    values[4:12, 4:12] = 0
+    pixels = decode(saved(Image.fromarray(values), "PNG"))
+    assert (pixels[0, 0, 0], pixels[8, 8, 0]) == (255, 0)

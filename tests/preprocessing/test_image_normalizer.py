@@ -147,3 +147,23 @@ def test_dark_grounds_turn_light_and_hues_stay() -> None:
         kept = np.full((40, 40, 3), color, np.uint8)
         kept[10:30, 10:30] = 5
         assert turn_light(kept, find_ground(kept))[0] is kept
+
+
+def test_a_speck_does_not_hide_a_pale_mark() -> None:
+    picture = canvas()
+    picture[10:30, 20:70] = 240
+    picture[50, 5] = 0
+    ground = find_ground(picture)
+    top, bottom, left, right = ink_box(find_ink(picture, ground)) or (0, 0, 0, 0)
+    assert (top, bottom, left, right) == (10, 30, 20, 70)
+
+
+def test_what_is_drawn_of_dots_is_no_dirt() -> None:
+    picture = canvas(120, 120)
+    picture[10:60:5, 10:100:5] = 0
+    picture[11:60:5, 10:100:5] = 0
+    picture[90:100, 30:80] = 0  # a word below
+    assert ink_box(find_ink(picture, find_ground(picture))) == (10, 100, 10, 96)
+    picture[10:62, 10:100] = 255
+    picture[3, 3] = picture[7, 110] = 0  # dirt
+    assert ink_box(find_ink(picture, find_ground(picture))) == (90, 100, 30, 80)

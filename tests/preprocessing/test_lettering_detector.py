@@ -96,3 +96,31 @@ def test_lines_join_the_letters_of_a_word() -> None:
     first, second = sorted(lines, key=lambda line: float(line.polygon[:, 1].min()))
     assert first.polygon[:, 0].min() == 5 and first.polygon[:, 0].max() == 44
     assert second.polygon[:, 1].min() == 40 and second.confidence == 1
+
+
+@pytest.mark.parametrize("around", ["frame", "rules", "panel"])
+@pytest.mark.parametrize("halo", [0, 1])
+def test_letters_within_a_frame_are_found(around: str, halo: int) -> None:
+    """Trimmed to its ink, the border of such a picture is the mark's, not what the letters stand on."""
+    picture = np.full((100, 200, 3), 255, np.uint8)
+    ink = 0
+    if around == "frame":
+        cv2.rectangle(picture, (halo, halo), (199 - halo, 99 - halo), (0, 0, 0), 9)
+    if around == "rules":
+        picture[halo : halo + 8] = picture[92 - halo : 100 - halo] = 0
+    if around == "panel":
+        picture[halo : 100 - halo, halo : 200 - halo] = 0
+        ink = 255
+    cv2.circle(picture, (50, 50), 20, (ink, ink, ink), -1)
+    letters = np.zeros((100, 200), np.bool_)
+    for left in (90, 110, 130, 150):
+        letters[40:60, left : left + 12] = True
+    picture[letters] = ink
+
+    class Sure(LetteringDetector):
+        def _probabilities(self, picture: Pixels) -> np.ndarray:
+            return letters.astype(np.float32)
+
+    found = Sure().detect(picture)
+    assert found.mask is not None
+    assert found.mask[letters].all() and not found.mask[~letters].any()

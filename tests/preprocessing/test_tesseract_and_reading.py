@@ -11,7 +11,7 @@ from marklens.core.errors import ModelError
 from marklens.core.types import Pixels, TextRegion
 from marklens.preprocessing.pipeline import ViewMaker, ViewOptions
 from marklens.preprocessing.text_detector import NoDetector, create_text_detector
-from marklens.preprocessing.text_reader import PpOcrReader, cut_line
+from marklens.preprocessing.text_reader import PpOcrReader, cut_line, in_reading_order
 
 
 def word(text: str = "Harbour", ground: int = 255, ink: int = 20) -> Pixels:
@@ -112,3 +112,14 @@ def test_a_failing_reader_costs_the_text_only() -> None:
     prepared = ViewMaker(ViewOptions(), _Told(), _Reader(fails=True)).prepare(word(), read=True)
     assert prepared.text is None and prepared.views
     assert ViewMaker(ViewOptions(), NoDetector(), _Reader(fails=True)).prepare(word(), read=True).text is None
+
+
+def test_lines_are_read_from_left_to_right() -> None:
+    def region(left: float, top: float, right: float, bottom: float) -> TextRegion:
+        return TextRegion(
+            np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32), 1.0
+        )
+
+    coca, cola, below = region(0, 12, 40, 30), region(70, 10, 110, 28), region(20, 40, 90, 50)
+    assert in_reading_order([below, cola, coca]) == [coca, cola, below]
+    assert in_reading_order([]) == []

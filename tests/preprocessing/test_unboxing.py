@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from marklens.core.types import Pixels, ViewKind
+from marklens.core.types import Pixels, TextFinding, TextRegion, ViewKind
 from marklens.preprocessing.image_normalizer import find_ground
 from marklens.preprocessing.pipeline import ViewMaker, ViewOptions
 from marklens.preprocessing.text_detector import NoDetector
@@ -108,3 +108,22 @@ def test_a_boxed_mark_has_a_third_view_that_can_be_made_again() -> None:
     assert [
         view.kind for view in ViewMaker(ViewOptions(inner=False), NoDetector()).prepare(picture).views
     ] == [0]
+
+
+@pytest.mark.parametrize("length", [200, 320, 600])
+def test_a_tile_beside_a_long_name_is_unboxed(length: int) -> None:
+    """The name that was taken out leaves room, in which the tile is small."""
+
+    class NameDetector(NoDetector):
+        def detect(self, picture: Pixels) -> TextFinding:
+            right = picture.shape[1]
+            left = round(right * 90 / (100 + length))
+            corners = np.array([[left, 0], [right, 0], [right, 80], [left, 80]], np.float32)
+            return TextFinding((TextRegion(corners, 1.0),))
+
+    picture = np.full((80, 100 + length, 3), 255, np.uint8)
+    cv2.rectangle(picture, (4, 4), (76, 76), (200, 30, 30), -1)
+    cv2.circle(picture, (40, 40), 18, (255, 255, 255), -1)
+    cv2.rectangle(picture, (100, 30), (90 + length, 50), (0, 0, 0), -1)
+    views = ViewMaker(ViewOptions(), NameDetector()).prepare(picture).views
+    assert [view.kind for view in views] == [ViewKind.FULL, ViewKind.FIGURATIVE, ViewKind.INNER]

@@ -9,7 +9,7 @@ from tests.local_views import COLORS, draw_views
 from marklens.core.types import Candidate, Ids, LocalViews, Scores, ViewKind
 from marklens.reranking import reranker
 from marklens.reranking.color import color_similarities
-from marklens.reranking.reranker import Reranker
+from marklens.reranking.reranker import Ranked, Reranker
 from marklens.reranking.scoring import Weights
 from marklens.reranking.spatial_matcher import spatial_similarities
 from marklens.retrieval.patch_store import PatchStore, write_patch_store
@@ -108,3 +108,13 @@ def test_the_reason_is_the_best_pair_of_views(held: tuple[PatchStore, Ids, Local
     assert reason.views == (FIGURATIVE, FIGURATIVE)
     assert reason.matches.shares.sum() == pytest.approx(1, abs=1e-4)
     assert Reranker(store).reason(query, (FULL, FIGURATIVE), 7) is None
+
+
+def test_scores_of_those_behind_never_rise_by_rounding() -> None:
+    random = np.random.default_rng(0).random((2000, 2)).astype(np.float32).astype(float)
+    for last, first in random.tolist():
+        known, other = (
+            [Ranked(Candidate(number, score, (FULL, FULL)), score, Scores())]
+            for number, score in ((0, last), (1, first))
+        )
+        assert reranker._behind(known, other)[0].score <= last

@@ -4,6 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from marklens.text.index_builder import build_index
+from marklens.text.matcher import TextMatcher
 from marklens.text.phonetic import similarity
 from marklens.text.weighing import Weighing
 
@@ -86,3 +88,28 @@ def test_likeness_is_symmetric_and_bounded(one: str, other: str) -> None:
 @given(texts)
 def test_a_text_is_like_itself(text: str) -> None:
     assert similarity(text, text) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("foreign", "plain"),
+    [
+        ("Čačić", "Cacic"), ("Łódź", "Lodz"), ("Škoda", "Skoda"), ("Mærsk", "Maersk"), ("Şişecam", "Sisecam"),
+        ("Hawaiʻi", "Hawaii"), ("Lʼoréal", "Loreal"), ("Gəncə", "Gence"), ("Қазақстан", "Kazakstan"),
+        ("McDonald´s", "McDonalds"), ("Øresund", "Oresund"), ("Dvořák", "Dvorak"),
+    ],
+)  # fmt: skip
+def test_letters_from_abroad_are_read_as_those_they_come_from(foreign: str, plain: str) -> None:
+    assert similarity(foreign, plain) == pytest.approx(1)
+    matcher = TextMatcher(build_index([(0, "Cactus"), (1, "Škerlj"), (2, foreign), (3, "Quick Copy")]))
+    assert matcher.candidates(plain, 3)[0][0] == 2
+
+
+def test_what_cannot_be_read_is_not_outvoted_by_what_can() -> None:
+    other_hotel = similarity("北京 Hotel", "上海 Hotel")
+    assert similarity("北京 Hotel", "北京 Hotel") == 1
+    assert similarity("北京 飯店", "北京 Restaurant") < 1
+    assert other_hotel < 0.8
+
+
+def test_voiced_kana_are_other_letters() -> None:
+    assert max(similarity("グリコ", "クリコ"), similarity("バス", "パス"), similarity("バス", "ハス")) < 0.7

@@ -33,6 +33,10 @@ SVG_CROPPED_SIDE = 4096
 """Pixels at most for one of which only a part is wanted: a twentieth still has two hundred."""
 WHITE_MARK_LUMA = 200
 """Opaque pixels at least this bright (0..255) count as white when the ground is chosen."""
+DARK_SHARE = 0.03
+"""Of its solid pixels, up to which a white mark may have others: dirt, a hairline."""
+DEEP_WHITES = (255.0, 1023.0, 4095.0, 16_383.0, 65_535.0)
+"""What is white in deep greyscale of 8, 10, 12, 14 and 16 bits."""
 EXIF_ORIENTATION = 0x0112
 
 
@@ -110,13 +114,20 @@ def flatten(picture: Pixels) -> Pixels:
     rgb, alpha = picture[..., :3], picture[..., 3]
     if alpha.min() == 255:
         return np.ascontiguousarray(rgb)
-    opaque = alpha > 127
-    luma = cv2.cvtColor(picture, cv2.COLOR_RGBA2GRAY)
-    white_mark = bool(opaque.any()) and not opaque.all() and int(luma[opaque].min()) >= WHITE_MARK_LUMA
-    ground = 0 if white_mark else 255
+    ground = 0 if _is_white(rgb, alpha) else 255
     spread = cv2.merge([alpha, alpha, alpha])
     over = cv2.multiply(rgb, spread, scale=1 / 255)
     return np.asarray(over if ground == 0 else cv2.add(over, cv2.bitwise_not(spread)), np.uint8)
+
+
+def _is_white(rgb: Pixels, alpha: npt.NDArray[np.uint8]) -> bool:
+    """Whether what is seen most of is white, but for a few dark pixels; fringes of edges are not asked."""
+    most = int(alpha.max())
+    solid = alpha > 0.9 * most
+    if not most or (alpha > most // 2).all():
+        return False
+    dark = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)[solid] < WHITE_MARK_LUMA
+    return bool(dark.mean() <= DARK_SHARE)
 
 
 def _size_within(shape: tuple[int, ...], side: int) -> tuple[int, int]:
@@ -265,7 +276,7 @@ def _deep_span(image: Image.Image) -> tuple[float, float]:
     low, high = float(values.min()), float(values.max())
     if low < 0 or high <= 1:
         return low, (high - low) or 1.0
-    return 0.0, 255.0 if high <= 255 else 65535.0 if high <= 65535 else high
+    return 0.0, next((white for white in DEEP_WHITES if high <= white), high)
 
 
 def _stretch_deep(image: Image.Image, span: tuple[float, float]) -> Pixels:

@@ -19,6 +19,10 @@ DARK_LIGHTNESS = 64
 """HSL lightness (0..255) below which a ground is dark: black, navy, bottle green, but not red."""
 SPECK_AREA = 4
 """Pixels up to which a lone spot is dirt or compression noise, not part of the mark."""
+DOTTED_SHARE = 0.05
+"""Share of all ink from which specks are dots of the drawing."""
+FEW_SPECKS = 25
+"""Ink of so many specks is looked at piece by piece; more is a mark."""
 PATCH_INK_SHARE = 0.02
 """Share of a patch's pixels that must differ from the ground for the patch to hold ink."""
 
@@ -47,7 +51,20 @@ def find_ground(picture: Pixels) -> Ground:
     color = np.median(border, axis=0).astype(np.uint8)
     uniform = find_ink(border[None], Ground(color, True)).mean() <= 1 - GROUND_SHARE
     ground = Ground(color, bool(uniform))
-    return ground if find_ink(picture, ground).any() else replace(ground, tolerance=PALE_TOLERANCE)
+    return ground if _has_mark(find_ink(picture, ground)) else replace(ground, tolerance=PALE_TOLERANCE)
+
+
+def _has_mark(ink: Bools) -> bool:
+    """Whether there is more than a few lone specks, which a pale mark may have beside it."""
+    if np.count_nonzero(ink) > FEW_SPECKS * SPECK_AREA:
+        return True
+    return any(area > SPECK_AREA for area in _spots(ink)[:, cv2.CC_STAT_AREA].tolist())
+
+
+def _spots(ink: Bools) -> Any:
+    """OpenCV's statistics of the connected pieces of ink."""
+    _, _, spots, _ = cv2.connectedComponentsWithStats(ink.view(np.uint8), connectivity=8)
+    return spots[1:]  # the first is the ground
 
 
 def turn_light(picture: Pixels, ground: Ground) -> tuple[Pixels, Ground]:
@@ -81,11 +98,15 @@ def find_ink(picture: Pixels, ground: Ground) -> Bools:
 
 
 def ink_box(ink: Bools) -> tuple[int, int, int, int] | None:
-    """The box (top, bottom, left, right; ends excluded) around the ink without lone specks; None if empty."""
-    _, _, spots, _ = cv2.connectedComponentsWithStats(ink.view(np.uint8), connectivity=8)
-    spots = spots[1:]  # the first is the ground
-    large = spots[spots[:, cv2.CC_STAT_AREA] > SPECK_AREA]
-    kept = large if len(large) else spots
+    """The box (top, bottom, left, right; ends excluded) around the ink without lone specks; None if empty.
+
+    Where specks are a part of all ink that counts, they are how it was drawn: dotted, stippled.
+    """
+    spots = _spots(ink)
+    areas = spots[:, cv2.CC_STAT_AREA]
+    large = areas > SPECK_AREA
+    drawn = areas[~large].sum() > DOTTED_SHARE * areas.sum()  # of nothing but dots, or partly
+    kept = spots if drawn else spots[large]
     if not len(kept):
         return None
     left, top = kept[:, cv2.CC_STAT_LEFT], kept[:, cv2.CC_STAT_TOP]

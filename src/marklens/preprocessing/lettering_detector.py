@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from marklens.core.types import Bools, Pixels, TextFinding, TextRegion
-from marklens.preprocessing.image_normalizer import SPECK_AREA, find_ground, find_ink
+from marklens.preprocessing.image_normalizer import SPECK_AREA, Ground, find_ground, find_ink
 from marklens.preprocessing.ocr_models import open_network
 from marklens.preprocessing.text_masker import grow
 
@@ -51,8 +51,9 @@ class LetteringDetector:
     def detect(self, picture: Pixels) -> TextFinding:
         """Find the letters; a picture without any gives no regions."""
         probabilities = self._probabilities(picture)
-        ink = find_ink(picture, find_ground(picture))
-        mask = self._letters(ink, probabilities)
+        grounds = _grounds(picture)
+        masks = [self._letters(find_ink(picture, ground), probabilities) for ground in grounds]
+        mask = np.logical_or.reduce(masks)
         if not mask.any():
             return TextFinding()
         regions = find_lines(mask, probabilities)
@@ -82,6 +83,19 @@ class LetteringDetector:
         inside = cv2.resize(logits, None, fx=OUTPUT_STRIDE, fy=OUTPUT_STRIDE, interpolation=cv2.INTER_LINEAR)
         inside = cv2.resize(inside[: small[0], : small[1]], (width, height), interpolation=cv2.INTER_LINEAR)
         return np.asarray(1 / (1 + np.exp(-inside)), np.float32)
+
+
+def _grounds(picture: Pixels) -> list[Ground]:
+    """What letters may stand on: what the border shows, and what most of the picture is.
+
+    A picture that was trimmed to a frame, or to rules above and below, has these as its border.
+    """
+    border = find_ground(picture)
+    coarse = (picture.reshape(-1, 3) >> 4).astype(np.uint16)
+    codes = (coarse[:, 0] << 8) | (coarse[:, 1] << 4) | coarse[:, 2]
+    common = picture.reshape(-1, 3)[codes == np.bincount(codes).argmax()]
+    most = Ground(np.median(common, axis=0).astype(np.uint8), border.uniform, border.tolerance)
+    return [border, most] if find_ink(most.color[None, None], border).any() else [border]
 
 
 def bundled_lettering() -> Path:

@@ -22,7 +22,7 @@ from marklens.preprocessing.image_normalizer import (
 from marklens.preprocessing.text_masker import Fill, grow, is_line, remove_text, text_mask
 from marklens.preprocessing.unboxing import WHITE, unbox
 
-PREPROCESSING_VERSION = 5
+PREPROCESSING_VERSION = 6
 """Raise it whenever the same picture and options would give other pixels."""
 MASKING_SIDE = 256
 """Pixels; text is found and masked at this size, the size of L3D's pictures."""
@@ -154,16 +154,19 @@ class ViewMaker:
         views = [self._view(ViewKind.FULL, full, ground)]
         if figure is not None:
             views.append(self._figurative(figure, ground))
-        inner = unbox(small if figure is None else figure, ground) if self.options.inner else None
+        symbol = small if figure is None else self._without_border(figure, ground)
+        inner = unbox(symbol, ground) if self.options.inner else None
         if inner is not None:
             views.append(self._view(ViewKind.INNER, inner, WHITE))
         return tuple(views)
 
     def _figurative(self, figure: Pixels, ground: Ground) -> View:
+        return self._view(ViewKind.FIGURATIVE, self._without_border(figure, ground), ground)
+
+    def _without_border(self, figure: Pixels, ground: Ground) -> Pixels:
         # the ground of the whole picture: the border of a trimmed one shows the mark itself
         box = ink_box(find_ink(figure, ground))
-        trimmed = figure if box is None else self._trimmed(figure, ground, box)
-        return self._view(ViewKind.FIGURATIVE, trimmed, ground)
+        return figure if box is None else self._trimmed(figure, ground, box)
 
     def _trimmed(self, picture: Pixels, ground: Ground, box: tuple[int, int, int, int]) -> Pixels:
         if not (self.options.trim and ground.uniform):

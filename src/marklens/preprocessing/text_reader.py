@@ -30,9 +30,8 @@ class PpOcrReader:
         self._confidence = confidence
 
     def read(self, picture: Pixels, regions: Sequence[TextRegion]) -> ReadText | None:
-        """Read the regions of one picture, top to bottom; None where nothing is legible."""
-        ordered = sorted(regions, key=lambda region: float(region.polygon[:, 1].mean()))
-        lines = [self._read_line(cut_line(picture, region)) for region in ordered]
+        """Read the regions of one picture, line by line; None where nothing is legible."""
+        lines = [self._read_line(cut_line(picture, region)) for region in in_reading_order(regions)]
         legible = [(text, sure) for text, sure in lines if text and sure >= self._confidence]
         if not legible:
             return None
@@ -57,6 +56,24 @@ class PpOcrReader:
         probabilities = session.run(None, {session.get_inputs()[0].name: np.ascontiguousarray(planes)})[0]
         (text, sure), *_ = decode(probabilities)[0]
         return text.strip(), float(sure)
+
+
+def in_reading_order(regions: Sequence[TextRegion]) -> list[TextRegion]:
+    """From top to bottom, and from left to right those beside each other: a symbol may part a line."""
+    rows: list[list[TextRegion]] = []
+    for region in sorted(regions, key=_middle):
+        beside = bool(rows) and all(region.polygon[:, 1].min() < _middle(other) for other in rows[-1])
+        if beside and _middle(region) < max(other.polygon[:, 1].max() for other in rows[-1]):
+            rows[-1].append(region)
+        else:
+            rows.append([region])
+    return [
+        region for row in rows for region in sorted(row, key=lambda each: float(each.polygon[:, 0].mean()))
+    ]
+
+
+def _middle(region: TextRegion) -> float:
+    return float(region.polygon[:, 1].mean())
 
 
 def cut_line(picture: Pixels, region: TextRegion) -> Pixels:

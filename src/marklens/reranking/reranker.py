@@ -178,8 +178,9 @@ def _behind(known: Sequence[Ranked], others: Sequence[Ranked]) -> list[Ranked]:
     """The others in their order with scores below those of the known ones, all on one scale."""
     if not known or not others:
         return list(others)
-    scale = min(1.0, known[-1].score / max(others[0].score, 1e-9))
-    return [replace(each, score=each.score * scale) for each in others]
+    last = known[-1].score
+    scale = min(1.0, last / max(others[0].score, 1e-9))
+    return [replace(each, score=min(last, each.score * scale)) for each in others]  # it may round up
 
 
 def best_pairs(pairs: Vectors, owners: Ids, numbers: Ids) -> Values:

@@ -51,9 +51,9 @@ class Texts:
         return type(self)(self.vocabulary, self.words[ranges(self.starts[rows], lengths)], ends)
 
     def heard(self) -> Bools:
-        """Whether anything of each text can be read aloud, bool (n,)."""
+        """Whether each word can be read aloud, bool (all words,)."""
         lengths = [starts[self.words + 1] - starts[self.words] for starts in self.vocabulary.starts[:VOICES]]
-        return np.asarray(np.maximum.reduceat(np.max(lengths, axis=0), self.starts[:-1]) > 0)
+        return np.asarray(np.max(lengths, axis=0) > 0)
 
 
 def form_of(text: str, reader: Reader = "rules") -> TextForm:

@@ -17,10 +17,13 @@ _AND = re.compile(r"\s*[&+]\s*")
 MOST_WORDS, MOST_LETTERS = 16, 120
 """A mark's text is cut here: nobody remembers more, and the time of a comparison grows with the length."""
 
-_SIGNS = str.maketrans(dict.fromkeys("™®©℠", " "))
+_SIGNS = str.maketrans(dict.fromkeys("™®©℠", " ") | dict.fromkeys("ʻʼʽ‘’‛′´`＇", "'"))
 _SPECIAL = str.maketrans(
-    {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "ł": "l", "ı": "i", "ħ": "h"}
-)
+    {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "ł": "l", "ı": "i", "ħ": "h",
+     "ə": "e", "ǝ": "e", "ŋ": "ng", "ŧ": "t", "ƒ": "f", "ĸ": "k", "ȷ": "j", "ɓ": "b", "ɗ": "d", "ƙ": "k"}
+)  # fmt: skip
+_VOICED = frozenset("\u3099\u309a")
+"""Marks of kana that make other letters: ハ, バ and パ are three."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ def words_of(text: str) -> tuple[Word, ...]:
     """The words of a mark in their order, without legal forms; empty if nothing but punctuation is there."""
     folded = _transliterate(unicodedata.normalize("NFKC", text.translate(_SIGNS)).casefold())
     folded = _LOOSE_ACCENTS.sub("", unicodedata.normalize("NFC", folded))
-    folded = re.sub(r"(?<=\w)['’`´](?=\w)", "", folded)
+    folded = re.sub(r"(?<=\w)'(?=\w)", "", folded)
     folded = _JOINED_DOTS.sub(lambda found: found[0].replace(".", ""), folded)
     parts = _parts(_AND.sub(" and ", folded))
     return tuple(map(_word, _cut(_without_legal_forms(parts)[:MOST_WORDS])))
@@ -53,7 +56,7 @@ def words_of(text: str) -> tuple[Word, ...]:
 def _parts(text: str) -> list[str]:
     """Split where neither letters, digits nor marks of letters (such as Indic vowel signs) stand."""
     kept = (letter if letter.isalnum() or unicodedata.category(letter)[0] == "M" else " " for letter in text)
-    return [part for part in "".join(kept).split() if any(map(str.isalnum, part)) and _plain(part)]
+    return [part for part in "".join(kept).split() if any(map(str.isalnum, part)) and plain(part)]
 
 
 def _cut(parts: list[str]) -> Iterator[str]:
@@ -67,15 +70,15 @@ def _cut(parts: list[str]) -> Iterator[str]:
 
 
 def _word(text: str) -> Word:
-    letters = _plain(text)
+    letters = plain(text)
     return Word(text, letters, letters.isascii(), letters in _weak_words())
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Without accents."""
     decomposed = unicodedata.normalize("NFKD", text.translate(_SPECIAL))
-    kept = (letter for letter in decomposed if not unicodedata.combining(letter))
-    return "".join(kept)
+    kept = (letter for letter in decomposed if letter in _VOICED or not unicodedata.combining(letter))
+    return unicodedata.normalize("NFC", "".join(kept))
 
 
 def _transliterate(text: str) -> str:
@@ -125,7 +128,7 @@ def _without_legal_forms(parts: list[str]) -> list[str]:
 def _shorter(parts: list[str], forms: frozenset[str]) -> int:
     """How many of the last parts are one legal form: ``s.p.a.``, ``sp. z o.o.``, ``gmbh & co. kg``."""
     for count in (4, 3, 2, 1):
-        form = _plain("".join(parts[-count:])).replace("and", "")
+        form = plain("".join(parts[-count:])).replace("and", "")
         if count < len(parts) and form in forms:
             return count + (parts[-count - 1] == "and" and count + 1 < len(parts))
     return 0

@@ -71,10 +71,18 @@ def compare(query: TextForm, texts: Texts, weighing: Weighing | None = None) -> 
     spelling, letters = _voice(query, texts, used, SPELLING, letter_scheme(), weighing)
     sound = np.maximum(sound, _by_words(query, texts, words[:, places], weighing))
     spelling = np.maximum(spelling, _by_words(query, texts, letters[:, places], weighing))
-    heard = texts.heard() & any(query.voices[:VOICES])
-    share = np.where(heard, weighing.sound, 0.0)
+    share = weighing.sound * _heard(query, texts, weighing)
     total = (share * sound + (1 - share) * spelling).astype(np.float32)
     return Likeness(np.minimum(total, 1), np.minimum(sound, 1), np.minimum(spelling, 1))
+
+
+def _heard(query: TextForm, texts: Texts, weighing: Weighing) -> Floats:
+    """How much of the less readable of both texts can be read aloud, by weight: float32 (n,), 0..1."""
+    mine, theirs = query_weights(query, weighing), text_weights(texts, weighing)
+    own = mine @ np.array([any(said[:VOICES]) for said in query.spoken], np.float32) / mine.sum()
+    begins = texts.starts[:-1]
+    others = np.add.reduceat(theirs * texts.heard(), begins) / np.add.reduceat(theirs, begins)
+    return np.asarray(np.minimum(own, others), np.float32)
 
 
 def _voice(

@@ -11,7 +11,6 @@ compared reading by reading.
 import hashlib
 import re
 import tomllib
-import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -21,6 +20,7 @@ from typing import Literal
 from marklens.text import lexicon
 from marklens.text.features import inventory, segments_of
 from marklens.text.lexicon import LANGUAGES
+from marklens.text.normalizer import plain
 
 Reader = Literal["rules", "dictionary"]
 Source = Literal["rules", "dictionary", "model", "spelled"]
@@ -107,21 +107,17 @@ def _part(run: str, language: str, reader: Reader) -> tuple[list[str], Source]:
     letters, digits = _names(language)
     if run.isdigit():
         return [digits.get(run, "")], "spelled"
-    if len(run) == 1 or not any(letter in _VOWELS for letter in run):
-        return [letters.get(_bare(letter), "") for letter in run], "spelled"
+    if len(run) == 1 or not any(letter in _VOWELS for letter in run + plain(run)):
+        return [letters.get(letter, "") for letter in plain(run)], "spelled"
     if reader == "dictionary":
         ipa, source = lexicon.pronounce(run, language)
         return [ipa], source
     return _by_rules(run, language), "rules"
 
 
-def _bare(letter: str) -> str:
-    """A letter without its accent."""
-    return unicodedata.normalize("NFD", letter)[0]
-
-
 def _by_rules(word: str, language: str) -> list[str]:
     rules = _rules(language)
+    word = "".join(letter if letter in rules else plain(letter) for letter in word)  # as read abroad
     said, place = [], 0
     while place < len(word):
         for letters, before, after, sound in rules.get(word[place], ()):

@@ -224,3 +224,14 @@ def test_an_index_remembers_options_and_version() -> None:
 
 def test_no_detector() -> None:
     assert len(ViewMaker(ViewOptions(detector="none"), NoDetector()).prepare(lock_up()).views) == 1
+
+
+def test_a_symbol_beside_a_long_name_keeps_its_pixels() -> None:
+    """Text is looked for at 256 pixels; at those, the bars of this symbol would run into one another."""
+    picture = np.full((70, 512, 3), 255, np.uint8)
+    for left in range(5, 65, 4):
+        picture[5:65, left : left + 2] = 0
+    picture[20:50, 120:505] = 0
+    figure = maker((57, 8, 255, 25)).prepare(picture).views[1]
+    assert figure.kind == ViewKind.FIGURATIVE
+    assert figure.pixels[112].astype(int).std() > 100

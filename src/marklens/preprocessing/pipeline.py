@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, dataclass, replace
 
+import cv2
 import numpy as np
 from loguru import logger
 
@@ -117,7 +118,7 @@ class ViewMaker:
             return PreparedMark(views, None, None, watch.seconds)
         found = self.find_text(small, ground)
         watch.lap("detect")
-        figure = None if found.mask is None else remove_text(small, found.mask, ground, self.options.fill)
+        figure = None if found.mask is None else self._without_text(full, found.mask, ground)
         watch.lap("mask")
         text = self._read(full, small, found) if read else None
         watch.lap("read")
@@ -139,7 +140,7 @@ class ViewMaker:
             raise PictureError(
                 "changed", f"its text mask was made at {mask.shape}, the picture now gives {small.shape[:2]}"
             )
-        return self._views(full, small, remove_text(small, mask, ground, self.options.fill), ground)
+        return self._views(full, small, self._without_text(full, mask, ground), ground)
 
     def _full(self, picture: Pixels) -> tuple[Pixels, Ground]:
         ground = find_ground(picture)
@@ -154,11 +155,17 @@ class ViewMaker:
         views = [self._view(ViewKind.FULL, full, ground)]
         if figure is not None:
             views.append(self._figurative(figure, ground))
-        symbol = small if figure is None else self._without_border(figure, ground)
+        symbol = small if figure is None else shrink(self._without_border(figure, ground), MASKING_SIDE)
         inner = unbox(symbol, ground) if self.options.inner else None
         if inner is not None:
             views.append(self._view(ViewKind.INNER, inner, WHITE))
         return tuple(views)
+
+    def _without_text(self, full: Pixels, mask: Bools, ground: Ground) -> Pixels:
+        # text is looked for on few pixels, but a symbol beside a long name needs all there are
+        height, width = full.shape[:2]
+        large = cv2.resize(mask.view(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
+        return remove_text(full, large.view(np.bool_), ground, self.options.fill)
 
     def _figurative(self, figure: Pixels, ground: Ground) -> View:
         return self._view(ViewKind.FIGURATIVE, self._without_border(figure, ground), ground)

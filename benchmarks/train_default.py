@@ -1,4 +1,4 @@
-"""Make the bundled network and what lies beside it again, from nothing: some two and a half hours on two cores.
+"""Make the bundled network and what lies beside it again, from nothing: two and a half hours on two cores.
 
     python -m benchmarks.train_default --work build/train
 

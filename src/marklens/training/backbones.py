@@ -18,8 +18,8 @@ IMAGENET = "imagenet"
 NO_WEIGHTS = "none"
 USUAL_STRIDE, FINE_STRIDE = 32, 16
 POOLING_POWER = 4.0
-"""Of the generalised mean: on validation brands 1, 2, 3, 4, 5 and 8 gave 0.657, 0.661, 0.663, 0.664, 0.665 and
-0.665 mAP@100 (docs/benchmarks.md, experiments)."""
+"""Of the generalised mean: on validation brands 1, 2, 3, 4, 5 and 8 gave 0.657, 0.661, 0.663, 0.664, 0.665
+and 0.665 mAP@100 (docs/benchmarks.md, experiments)."""
 
 
 class Backbone(nn.Module):
@@ -124,8 +124,8 @@ class Describer(nn.Module):
 
     The pooled vector is made of the whole map, for ViTs too (their class token is left out), so that it and
     the patches speak of the same features. Of a map without negative values it is the generalised mean
-    (Radenović, Tolias, Chum, Fine-tuning CNN Image Retrieval with No Human Annotation, 2019, section 3.2): what
-    is seen strongly somewhere counts more than what is seen faintly everywhere. Else it is the mean.
+    (Radenović, Tolias, Chum, Fine-tuning CNN Image Retrieval with No Human Annotation, 2019, section 3.2):
+    what is seen strongly somewhere counts more than what is seen faintly everywhere. Else it is the mean.
     """
 
     def __init__(self, backbone: Backbone) -> None:

@@ -1,5 +1,6 @@
 """What a review found, and must not come back."""
 
+import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -187,3 +188,20 @@ def test_reasons_end_when_nobody_waits_for_them(index: Path, marks: Path) -> Non
         with pytest.raises(Interrupted):
             search_document(engine, Answer(asked, None, result, dict(result.timings_ms)), True, stop)
         assert len(seen) == 1
+
+
+def test_a_request_without_a_path_is_no_error_of_the_service(index: Path) -> None:
+    """As in ``GET http://host HTTP/1.1``, which proxies send."""
+    from tests.api.conftest import create_app, quick_service
+
+    answers: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Any) -> None:
+        answers.append(message)
+
+    scope = {"type": "http", "method": "GET", "path": "", "raw_path": b"", "query_string": b"", "headers": []}
+    asyncio.run(create_app(quick_service(index))(scope, receive, send))
+    assert answers[0]["status"] == 404

@@ -280,3 +280,10 @@ def test_ids_that_are_no_text_are_filtered_too(tmp_path: Path) -> None:
     Catalog.create(tmp_path / "catalog.sqlite", marks_to_entries(mark("a"), mark(odd), mark("b")))
     with Catalog.open(tmp_path / "catalog.sqlite") as catalog:
         assert numbers(catalog.allowed(Filter(ids=frozenset({odd, "b"})))) == [1, 2]
+
+
+def test_thousands_of_such_ids_are_one_question(tmp_path: Path) -> None:
+    odd = [f"{number}\udce9" for number in range(3000)]
+    Catalog.create(tmp_path / "catalog.sqlite", marks_to_entries(mark("a"), *map(mark, odd)))
+    with Catalog.open(tmp_path / "catalog.sqlite") as catalog:
+        assert numbers(catalog.allowed(Filter(ids=frozenset(odd)))) == list(range(1, 3001))

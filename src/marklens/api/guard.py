@@ -79,7 +79,7 @@ class Guard:
             ProblemError: it may not.
         """
         service, path, headers = self._service, visit.path, Headers(scope=visit.scope)
-        if min(path) < " ":  # the router takes a path with a line's end for the path without
+        if min(path, default="/") < " ":  # the router takes a path with a line's end for the path without
             raise ProblemError(404, "not-found", "Not Found")
         known = not service.hosts or path in PROBES or host_name(headers.get("host", "")) in service.hosts
         if not known:

@@ -69,8 +69,8 @@ def conditions(filter: Filter) -> list[Condition]:
         stored = [bindable(id) for id in sorted(filter.ids)]
         texts = [id for id in stored if isinstance(id, str)]
         others = [id for id in stored if isinstance(id, bytes)]  # JSON would spell these in another way
-        sql = "SELECT number FROM marks WHERE id IN (SELECT value FROM json_each(?)"
-        sql += " UNION ALL SELECT CAST(? AS TEXT)" * len(others) + ")"
+        listed = ", ".join(["CAST(? AS TEXT)"] * len(others))
+        sql = f"SELECT number FROM marks WHERE id IN (SELECT value FROM json_each(?)) OR id IN ({listed})"
         found.append(Condition(sql, (json.dumps(texts), *others)))
     return found
 

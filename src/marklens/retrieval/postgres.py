@@ -79,6 +79,8 @@ class Server:
     def reporting(self) -> Iterator[None]:
         """Turn what the database says into one line of ours."""
         psycopg = _psycopg()
+        from psycopg_pool import PoolTimeout
+
         try:
             yield
         except psycopg.errors.UndefinedTable as error:
@@ -94,7 +96,7 @@ class Server:
             if not isinstance(error, psycopg.OperationalError) or not _went_away(error):
                 raise DatabaseError(f"PostgreSQL {self.place} refuses: {_last_line(error)}") from error
             remedy = "start it, or check the setting postgres.url"
-            if type(error).__name__ == "PoolTimeout":
+            if isinstance(error, PoolTimeout):
                 remedy += f"; raise postgres.connections where more than {self.connections} ask at once"
             raise DatabaseError(
                 f"PostgreSQL {self.place} does not answer ({_last_line(error)}): {remedy}"

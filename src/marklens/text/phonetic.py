@@ -69,16 +69,16 @@ def compare(query: TextForm, texts: Texts, weighing: Weighing | None = None) -> 
         np.maximum(sound, whole, out=sound)
         np.maximum(words, part, out=words)
     spelling, letters = _voice(query, texts, used, SPELLING, letter_scheme(), weighing)
-    sound = np.maximum(sound, _by_words(query, texts, words[:, places], weighing))
-    spelling = np.maximum(spelling, _by_words(query, texts, letters[:, places], weighing))
-    share = weighing.sound * _heard(query, texts, weighing)
+    mine, theirs = query_weights(query, weighing), text_weights(texts, weighing)
+    sound = np.maximum(sound, _by_words(mine, theirs, texts, words[:, places], weighing))
+    spelling = np.maximum(spelling, _by_words(mine, theirs, texts, letters[:, places], weighing))
+    share = weighing.sound * _heard(mine, theirs, query, texts)
     total = (share * sound + (1 - share) * spelling).astype(np.float32)
     return Likeness(np.minimum(total, 1), np.minimum(sound, 1), np.minimum(spelling, 1))
 
 
-def _heard(query: TextForm, texts: Texts, weighing: Weighing) -> Floats:
+def _heard(mine: Floats, theirs: Floats, query: TextForm, texts: Texts) -> Floats:
     """How much of the less readable of both texts can be read aloud, by weight: float32 (n,), 0..1."""
-    mine, theirs = query_weights(query, weighing), text_weights(texts, weighing)
     own = mine @ np.array([any(said[:VOICES]) for said in query.spoken], np.float32) / mine.sum()
     begins = texts.starts[:-1]
     others = np.add.reduceat(theirs * texts.heard(), begins) / np.add.reduceat(theirs, begins)
@@ -117,20 +117,19 @@ def _whole(query: bytes, joined: Codes, scheme: Scheme, weighing: Weighing) -> F
     return np.asarray(np.maximum(alike, contained), np.float32)
 
 
-def _by_words(query: TextForm, texts: Texts, likeness: Floats, weighing: Weighing) -> Floats:
+def _by_words(mine: Floats, theirs: Floats, texts: Texts, likeness: Floats, weighing: Weighing) -> Floats:
     """How well the words find a like word in the other text, in any order.
 
     Args:
-        query: the text.
+        mine: weights of the query's words.
+        theirs: weights of all words of the texts.
         texts: the others.
         likeness: float32 (query words, all words of the texts).
         weighing: what counts how much.
     """
     found = np.clip((likeness - weighing.floor) / (1 - weighing.floor), 0, 1)
     begins = texts.starts[:-1]
-    mine = query_weights(query, weighing)
     covered_query = mine @ np.maximum.reduceat(found, begins, axis=1) / mine.sum()
-    theirs = text_weights(texts, weighing)
     covered_text = np.add.reduceat(theirs * found.max(axis=0), begins) / np.add.reduceat(theirs, begins)
     low, high = np.minimum(covered_query, covered_text), np.maximum(covered_query, covered_text)
     both = weighing.lenient * high + (1 - weighing.lenient) * low

@@ -20,7 +20,7 @@ import typer
 
 from benchmarks.grown_vectors import write_rows
 from benchmarks.reporting import report
-from benchmarks.store_kinds import recall
+from benchmarks.store_kinds import recall, timed
 from marklens.core.types import VIEW_BITS, Ids, Vectors
 from marklens.retrieval.faiss_forms import EF_CONSTRUCTION, LINKS, Plan, faiss_module, make_index
 from marklens.retrieval.faiss_store import FaissStore
@@ -86,12 +86,8 @@ def _at_recalls(search: Search, asked: Vectors, truth: Ids) -> dict[str, float]:
 
 def _timed(search: Search, asked: Vectors, reach: int) -> tuple[Ids, float]:
     """What is found (queries, k), and the median of the milliseconds."""
-    found, milliseconds = [], []
-    for query in asked:
-        started = perf_counter()
-        found.append(search(query[None], reach))
-        milliseconds.append((perf_counter() - started) * 1e3)
-    return np.stack(found), float(np.median(milliseconds))
+    found, milliseconds = timed(lambda query: search(query, reach), asked)
+    return found, float(np.median(milliseconds))
 
 
 def _flat(vectors: Vectors, k: int) -> Search:

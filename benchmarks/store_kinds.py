@@ -11,7 +11,7 @@ of each is its own. Filters let marks pass by chance, or by looks: those most li
 import multiprocessing
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -134,9 +134,13 @@ def search(path: Path, asked: Vectors, k: int, filters: Mapping[str, Bools | Non
     before, own, started = memory_mb(), memory_mb("RssAnon"), time.perf_counter()
     store = open_store(path)
     opened, after = time.perf_counter() - started, memory_mb()
-    plain = timed(store, asked, k, None)
+
+    def answered(passing: Bools | None) -> tuple[Ids, list[float]]:
+        return timed(lambda query: store.search(query, k, passing)[1][0], asked)
+
+    plain = answered(None)
     resident = memory_mb()
-    answers = {name: timed(store, asked, k, passing) for name, passing in filters.items()}
+    answers = {name: answered(passing) for name, passing in filters.items()}
     return {
         "open s": opened,
         "MB opened": after - before,
@@ -147,12 +151,12 @@ def search(path: Path, asked: Vectors, k: int, filters: Mapping[str, Bools | Non
     }
 
 
-def timed(store: Any, asked: Vectors, k: int, passing: Bools | None) -> tuple[Ids, list[float]]:
+def timed(search: Callable[[Vectors], Ids], asked: Vectors) -> tuple[Ids, list[float]]:
     """What is found (queries, k), and the milliseconds of each query."""
     found, milliseconds = [], []
     for query in asked:
         started = time.perf_counter()
-        found.append(store.search(query[None], k, passing)[1][0])
+        found.append(search(query[None]))
         milliseconds.append((time.perf_counter() - started) * 1e3)
     return np.stack(found), milliseconds
 

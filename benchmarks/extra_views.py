@@ -22,9 +22,10 @@ from marklens.cli.progress import shown_progress
 from marklens.core.artifacts import read_json
 from marklens.core.errors import PictureError
 from marklens.core.images import read_picture
+from marklens.core.ink import find_ground, find_ink, ink_box
 from marklens.core.types import Ids, Pixels, Vectors, ViewKind
 from marklens.embeddings.pca_reducer import bundled_reducer
-from marklens.preprocessing.image_normalizer import find_ground, find_ink, fit_square, ink_box
+from marklens.preprocessing.image_normalizer import fit_square
 from marklens.settings import load_settings
 
 LEAST, MOST = 0.08, 0.9

@@ -40,6 +40,7 @@ def main(
     workers: Annotated[int, typer.Option(help="Processes; 0 works in this one.")] = 1,
     split: Annotated[str, typer.Option(help="train, val or test.")] = "train",
     limit: Annotated[int | None, typer.Option(help="Take only the first marks.")] = None,
+    concepts: Annotated[Path | None, typer.Option(help="What import_concepts wrote.")] = None,
     masks: Annotated[Path | None, typer.Option(help="A cache of another size.")] = None,
     index: Annotated[Path | None, typer.Option(help="An index of the dataset.")] = None,
 ) -> None:
@@ -49,12 +50,16 @@ def main(
         raise typer.BadParameter("give train, val or test", param_hint="--split")
     everything = list(open_dataset(dataset).marks(lambda fault: None))
     marks = select_split(dataset, everything, part)[:limit]
+    groups = [*groups_of(dataset).items()]
+    if concepts is not None:
+        marks += open_dataset(concepts).marks(lambda fault: None)
+        groups += groups_of(concepts).items()
     options, started = ViewOptions(size=size, read=False), perf_counter()
     apart = looks_of(held_out(dataset, everything, part), ViewMaker(FULL_VIEWS, NoDetector()))
     known: Masks = packed_masks(masks) if masks else _index_masks(index) if index else {}
     with graceful_stop() as stop, shown_progress() as progress:
         preparer = _preparer(options, workers, known)
-        report = pack_views(out, marks, groups_of(dataset).items(), options, preparer, progress, stop, apart)
+        report = pack_views(out, marks, groups, options, preparer, progress, stop, apart)
     typer.echo(f"{report}\n{perf_counter() - started:.0f} s")
 
 

@@ -21,9 +21,9 @@ import typer
 from benchmarks.reporting import report
 from benchmarks.text_truth import Truth, made, real
 from marklens.assembly import make_view_maker
+from marklens.core.ink import GROUND_TOLERANCE, find_ground
 from marklens.core.types import Bools, Pixels
 from marklens.datasets.icons.brand_split import SPLITS
-from marklens.preprocessing.image_normalizer import GROUND_TOLERANCE, find_ground
 from marklens.preprocessing.pipeline import ViewMaker, ViewOptions
 from marklens.preprocessing.text_masker import remove_text
 

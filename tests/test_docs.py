@@ -27,8 +27,8 @@ def test_generated_pages_are_fresh() -> None:
 
 def shown_commands(page: Path) -> list[list[str]]:
     """Every marklens command in a fenced block, as words."""
-    blocks = re.findall(r"```(?:console|sh)?\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
-    lines = [line for block in blocks for line in block.splitlines()]
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    lines = [line for kind, block in blocks if kind in {"", "console", "sh"} for line in block.splitlines()]
     return [
         shlex.split(line.split("&&")[-1]) for line in lines if re.match(r"\s*(.venv/bin/)?marklens ", line)
     ]

@@ -47,6 +47,27 @@ def test_a_picture_asked_for_again_costs_no_network(index: Path, marks: Path) ->
     assert all(forgetful.search(picture).timings_ms["embed"] > 0 for _ in range(2))
 
 
+def test_a_mirrored_copy_is_found_as_the_mark_itself(index: Path, marks: Path) -> None:
+    copy = np.ascontiguousarray(read_picture(marks / "mark0004.png")[:, ::-1])
+    engine = open_engine(index, load_settings(search={"mirrored": True}))
+    plain = open_engine(index, load_settings())
+    found, before = engine.search(copy, 30), plain.search(copy, 30)
+    scores = {hit.mark.id: hit.scores for hit in found.hits}["mark0004"]
+    assert found.hits[0].mark.id == "mark0004" and scores.global_ > 0.95 and scores.spatial > 0.95
+    assert {hit.mark.id: hit.score for hit in before.hits}["mark0004"] < found.hits[0].score
+    assert len(found.views) == 2 * len(before.views)
+    reason = engine.explain(found, found.hits[0]).patches
+    assert reason is not None
+    assert np.array_equal(found.views[reason.row].pixels, before.views[0].pixels[:, ::-1])
+
+
+def test_a_picture_that_is_its_own_mirror_is_asked_for_once(index: Path) -> None:
+    picture = np.full((200, 200, 3), 255, np.uint8)
+    picture[60:140, 30:170] = 0
+    engine = open_engine(index, load_settings(search={"mirrored": True}))
+    assert len(engine.search(picture).views) == len(open_engine(index, load_settings()).search(picture).views)
+
+
 def test_pairs_of_views_with_words_count_less(index: Path) -> None:
     engine = open_engine(index, load_settings())
     figured = engine.catalog.figured()

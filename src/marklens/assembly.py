@@ -174,6 +174,7 @@ def open_engine(root: Path, settings: Settings) -> Engine:
         partial(_open_names, folder, texts),
         settings.search.depth,
         settings.search.cache_mb << 20,
+        settings.search.mirrored,
         version=version,
         content=manifest.content,
     )

@@ -27,7 +27,7 @@ from marklens.core.types import (
 from marklens.embeddings.pca_reducer import PcaReducer
 from marklens.embeddings.view_describer import ViewDescriber
 from marklens.preprocessing.mask_store import decode_mask
-from marklens.preprocessing.pipeline import ViewMaker
+from marklens.preprocessing.pipeline import ViewMaker, mirrored_views
 from marklens.reranking.aspects import why_nothing_counts
 from marklens.reranking.reranker import Ranked, Reranker
 from marklens.reranking.scoring import Channels, Weights
@@ -58,6 +58,7 @@ class Engine:
         open_names: opens the texts of the marks; called at the first search by name.
         depth: how many candidates stage 1 brings.
         cache_bytes: for pictures asked for lately, so that asking again with another filter costs no network.
+        mirrored: whether a picture is asked for left to right as well, for copies that are mirrored.
         version: SHA-256 of the index's manifest, for reports.
         content: what tells the marks of the index from those it had before a change, for reports.
     """
@@ -74,12 +75,13 @@ class Engine:
         open_names: Callable[[], TextMatcher],
         depth: int,
         cache_bytes: int = 0,
+        mirrored: bool = False,
         version: str = "",
         content: Sequence[Any] = (),
     ) -> None:
         self._maker, self._describer, self._reducer, self._reranker = maker, describer, reducer, reranker
         self.store, self.catalog, self.recipe, self.depth = store, catalog, recipe, depth
-        self.version, self.content = version, content
+        self.version, self.content, self._mirrored = version, content, mirrored
         self._finder = CandidateFinder(store, catalog)
         self._names = once(open_names)
         self.token = object()
@@ -203,7 +205,7 @@ class Engine:
 
     def _describe(self, picture: Pixels, watch: Stopwatch, read: bool) -> Query:
         prepared = self._maker.prepare(picture, read)
-        views = prepared.views
+        views = (*prepared.views, *(mirrored_views(prepared.views) if self._mirrored else ()))
         watch.lap("preprocess")
         pixels, inks = np.stack([view.pixels for view in views]), np.stack([view.ink for view in views])
         pooled, local = self._describer.describe(pixels, inks)

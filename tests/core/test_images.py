@@ -323,3 +323,48 @@ def test_deep_greyscale_of_fewer_bits_is_as_bright(white: int) -> None:
     values[4:12, 4:12] = 0
     pixels = decode(saved(Image.fromarray(values), "PNG"))
     assert (pixels[0, 0, 0], pixels[8, 8, 0]) == (255, 0)
+
+
+def page(kind: str, side: int = 3200, orientation: int = 1) -> bytes:
+    """A scanned page with a mark of 300 by 200 pixels in it."""
+    sheet = Image.new("RGB", (side, side * 5 // 4), "white")
+    sheet.paste(quarters(300, 200), (side // 4, side // 2))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return saved(sheet, kind, **({"exif": exif} if orientation > 1 else {}))
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF"])
+def test_of_a_page_the_mark_is_taken_with_all_its_pixels(kind: str) -> None:
+    seen = decode(page(kind))
+    inked = np.flatnonzero((seen < 200).any(axis=(0, 2)))
+    assert 290 <= np.ptp(inked) <= 310, "as many pixels across as there are"
+    assert max(seen.shape) <= WORKING_SIDE
+    assert (seen[0] > 240).all() and (seen[:, 0] > 240).all(), "a rim of ground is left"
+
+
+def test_a_mark_on_a_turned_page_is_found_where_it_is() -> None:
+    upright, turned = decode(page("JPEG")), decode(page("JPEG", orientation=6))
+    assert turned.shape[:2] == upright.shape[1::-1]
+    assert np.abs(turned.astype(int) - np.rot90(upright, -1)).mean() < 8
+
+
+def test_a_small_drawing_in_a_large_svg_is_rendered_finely() -> None:
+    cross = '<path d="M9 2h6v7h7v6h-7v7H9v-7H2V9h7z"/>'
+    seen = decode(f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 400 400">{cross}</svg>'.encode())
+    assert np.ptp(np.flatnonzero((seen < 128).any(axis=(0, 2)))) > 180
+
+
+def test_pages_of_photographs_and_marks_that_fill_them_stay_whole() -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (700, 900, 3), np.uint8)
+    assert decode(saved(Image.fromarray(noise), "PNG")).shape == (398, 512, 3)
+    assert decode(saved(quarters(1500, 1000), "PNG")).shape == (341, 512, 3)
+    small = Image.new("RGB", (300, 300), "white")
+    small.paste(quarters(30, 20), (200, 200))
+    assert decode(saved(small, "PNG")).shape == (300, 300, 3), "nothing was lost"
+
+
+def test_a_hair_at_the_border_of_a_page_is_no_place_to_look_closer() -> None:
+    sheet = Image.new("RGB", (600, 600), "white")
+    sheet.paste("black", (0, 100, 1, 200))
+    assert decode(saved(sheet, "PNG")).shape == (512, 512, 3)

@@ -3,16 +3,9 @@
 import numpy as np
 import pytest
 
+from marklens.core.ink import GROUND_TOLERANCE, find_ground, find_ink, ink_box
 from marklens.core.types import Pixels
-from marklens.preprocessing.image_normalizer import (
-    GROUND_TOLERANCE,
-    find_ground,
-    find_ink,
-    fit_square,
-    ink_box,
-    patch_ink,
-    turn_light,
-)
+from marklens.preprocessing.image_normalizer import fit_square, patch_ink, turn_light
 
 
 def canvas(height: int = 60, width: int = 80, color: tuple[int, int, int] = (255, 255, 255)) -> Pixels:

@@ -11,8 +11,8 @@ import pytest
 from loguru import logger
 
 from marklens.core.errors import PictureError
+from marklens.core.ink import find_ground, find_ink
 from marklens.core.types import Bools, Pixels, TextFinding, TextRegion, View, ViewKind
-from marklens.preprocessing.image_normalizer import find_ground, find_ink
 from marklens.preprocessing.mask_store import decode_mask, encode_mask
 from marklens.preprocessing.pipeline import PREPROCESSING_VERSION, ViewMaker, ViewOptions
 from marklens.preprocessing.text_detector import NoDetector, create_text_detector

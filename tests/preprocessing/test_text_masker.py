@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
+from marklens.core.ink import find_ground
 from marklens.core.types import Pixels, TextRegion
-from marklens.preprocessing.image_normalizer import find_ground
 from marklens.preprocessing.text_masker import SOFT_EDGE, Fill, is_line, remove_text, text_mask
 
 

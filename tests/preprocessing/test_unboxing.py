@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
+from marklens.core.ink import find_ground
 from marklens.core.types import Pixels, TextFinding, TextRegion, ViewKind
-from marklens.preprocessing.image_normalizer import find_ground
 from marklens.preprocessing.pipeline import ViewMaker, ViewOptions
 from marklens.preprocessing.text_detector import NoDetector
 from marklens.preprocessing.unboxing import unbox

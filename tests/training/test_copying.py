@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from tests.small_index import draw_mark
 
 from marklens.core.errors import UsageError
+from marklens.core.ink import find_ground, find_ink
 from marklens.core.types import Pixels
-from marklens.preprocessing.image_normalizer import find_ground, find_ink
 from marklens.preprocessing.pipeline import ViewMaker, ViewOptions
 from marklens.preprocessing.text_detector import NoDetector
 from marklens.training.copying.copier import FAMILIES, Copier, Copying

@@ -142,7 +142,9 @@ class Searcher:
         names = " + ".join(picture.name for picture in loaded)
         document = self._document(question, loaded, result, timings, names)
         if self.options.show_views:
-            shown = {view.kind.label: data_uri(view.pixels) for view in result.views}
+            shown = {
+                view.kind.label: data_uri(view.pixels) for view in reversed(result.views)
+            }  # the first of a kind
             document["query"]["view_pictures"] = shown
         return document
 

@@ -5,13 +5,13 @@ from pathlib import Path
 from marklens.cli.analysis_report import report
 from marklens.core.artifacts import write_text
 from marklens.core.errors import PictureError
+from marklens.core.ink import find_ground, find_ink, ink_box
 from marklens.core.ports import Dataset, Progress
 from marklens.core.resources import StopFlag
 from marklens.core.types import Pixels
 from marklens.datasets.analysis.analyzer import Analysis, AnalysisOptions, analyze
 from marklens.datasets.analysis.measuring import Inspection
 from marklens.datasets.analysis.writing import write_analysis
-from marklens.preprocessing.image_normalizer import find_ground, find_ink, ink_box
 from marklens.preprocessing.pipeline import PREPROCESSING_VERSION
 
 REPORT = "report.html"

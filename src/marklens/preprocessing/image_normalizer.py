@@ -1,70 +1,18 @@
 """Trim the border, fit the mark into a square, say where its ink is."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from marklens.core.ink import Ground, find_ink
 from marklens.core.types import PATCH_GRID, Bools, Pixels
 
-GROUND_TOLERANCE = 24
-"""Largest channel difference (0..255) that still counts as ground: above JPEG noise, below pale grey ink."""
-PALE_TOLERANCE = 8
-"""Used instead where nothing passes the other: a pale mark on white is still a mark."""
-GROUND_SHARE = 0.6
-"""Share of border pixels that must agree for the border to be a ground colour."""
 DARK_LIGHTNESS = 64
 """HSL lightness (0..255) below which a ground is dark: black, navy, bottle green, but not red."""
-SPECK_AREA = 4
-"""Pixels up to which a lone spot is dirt or compression noise, not part of the mark."""
-DOTTED_SHARE = 0.05
-"""Share of all ink from which specks are dots of the drawing."""
-FEW_SPECKS = 25
-"""Ink of so many specks is looked at piece by piece; more is a mark."""
 PATCH_INK_SHARE = 0.02
 """Share of a patch's pixels that must differ from the ground for the patch to hold ink."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ground:
-    """The colour a mark stands on.
-
-    Attributes:
-        color: uint8 (3,), RGB.
-        uniform: whether the border agrees on it; a photograph or a pattern does not.
-        tolerance: largest channel difference (0..255) that still counts as ground.
-    """
-
-    color: npt.NDArray[np.uint8]
-    uniform: bool
-    tolerance: int = GROUND_TOLERANCE
-
-
-def find_ground(picture: Pixels) -> Ground:
-    """Read the ground colour off the border: the channel-wise median, if most of the border agrees.
-
-    A mark paler than `GROUND_TOLERANCE` lowers the tolerance to `PALE_TOLERANCE`.
-    """
-    border = np.concatenate([picture[0], picture[-1], picture[1:-1, 0], picture[1:-1, -1]])
-    color = np.median(border, axis=0).astype(np.uint8)
-    uniform = find_ink(border[None], Ground(color, True)).mean() <= 1 - GROUND_SHARE
-    ground = Ground(color, bool(uniform))
-    return ground if _has_mark(find_ink(picture, ground)) else replace(ground, tolerance=PALE_TOLERANCE)
-
-
-def _has_mark(ink: Bools) -> bool:
-    """Whether there is more than a few lone specks, which a pale mark may have beside it."""
-    if np.count_nonzero(ink) > FEW_SPECKS * SPECK_AREA:
-        return True
-    return any(area > SPECK_AREA for area in _spots(ink)[:, cv2.CC_STAT_AREA].tolist())
-
-
-def _spots(ink: Bools) -> Any:
-    """OpenCV's statistics of the connected pieces of ink."""
-    _, _, spots, _ = cv2.connectedComponentsWithStats(ink.view(np.uint8), connectivity=8)
-    return spots[1:]  # the first is the ground
 
 
 def turn_light(picture: Pixels, ground: Ground) -> tuple[Pixels, Ground]:
@@ -88,30 +36,6 @@ def strongest(picture: Any) -> Any:
     """The largest of the three channels, (h, w, 3) to (h, w); faster than NumPy over a short axis."""
     red, green, blue = cv2.split(picture)
     return cv2.max(cv2.max(red, green), blue)
-
-
-def find_ink(picture: Pixels, ground: Ground) -> Bools:
-    """Bool (height, width): True where a pixel differs from the ground in any channel."""
-    color = ground.color.astype(int)
-    low, high = tuple((color - ground.tolerance).tolist()), tuple((color + ground.tolerance).tolist())
-    return np.asarray(cv2.inRange(picture, low, high) == 0, np.bool_)
-
-
-def ink_box(ink: Bools) -> tuple[int, int, int, int] | None:
-    """The box (top, bottom, left, right; ends excluded) around the ink without lone specks; None if empty.
-
-    Where specks are a part of all ink that counts, they are how it was drawn: dotted, stippled.
-    """
-    spots = _spots(ink)
-    areas = spots[:, cv2.CC_STAT_AREA]
-    large = areas > SPECK_AREA
-    drawn = areas[~large].sum() > DOTTED_SHARE * areas.sum()  # of nothing but dots, or partly
-    kept = spots if drawn else spots[large]
-    if not len(kept):
-        return None
-    left, top = kept[:, cv2.CC_STAT_LEFT], kept[:, cv2.CC_STAT_TOP]
-    right, bottom = left + kept[:, cv2.CC_STAT_WIDTH], top + kept[:, cv2.CC_STAT_HEIGHT]
-    return int(top.min()), int(bottom.max()), int(left.min()), int(right.max())
 
 
 def fit_square(picture: Pixels, ground: Ground, size: int, margin: int) -> Pixels:

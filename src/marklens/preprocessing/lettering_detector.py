@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from marklens.core.ink import SPECK_AREA, Ground, find_ground, find_ink
 from marklens.core.types import Bools, Pixels, TextFinding, TextRegion
-from marklens.preprocessing.image_normalizer import SPECK_AREA, Ground, find_ground, find_ink
 from marklens.preprocessing.ocr_models import open_network
 from marklens.preprocessing.text_masker import grow
 

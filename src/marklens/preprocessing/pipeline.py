@@ -1,5 +1,6 @@
 """One picture's whole way to its views."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
 import cv2
@@ -8,25 +9,21 @@ from loguru import logger
 
 from marklens.core.errors import PictureError
 from marklens.core.images import shrink
+from marklens.core.ink import Ground, find_ground, find_ink, ink_box
 from marklens.core.ports import TextDetector, TextReader
 from marklens.core.stopwatch import Stopwatch
 from marklens.core.types import Bools, Pixels, ReadText, TextFinding, TextRegion, View, ViewKind
-from marklens.preprocessing.image_normalizer import (
-    Ground,
-    find_ground,
-    find_ink,
-    fit_square,
-    ink_box,
-    patch_ink,
-    turn_light,
-)
+from marklens.preprocessing.image_normalizer import fit_square, patch_ink, turn_light
 from marklens.preprocessing.text_masker import Fill, grow, is_line, remove_text, text_mask
 from marklens.preprocessing.unboxing import WHITE, unbox
 
-PREPROCESSING_VERSION = 6
+PREPROCESSING_VERSION = 7
 """Raise it whenever the same picture and options would give other pixels."""
 MASKING_SIDE = 256
 """Pixels; text is found and masked at this size, the size of L3D's pictures."""
+
+SYMMETRIC = 2.0
+"""Grey levels by which a view and its mirror differ on average at most, for one to do for both."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +78,18 @@ class PreparedMark:
     mask: Bools | None
     text: ReadText | None
     seconds: dict[str, float]
+
+
+def mirrored_views(views: Sequence[View]) -> tuple[View, ...]:
+    """The views left to right; none where every one is its own mirror."""
+    mirrored = tuple(
+        View(view.kind, np.ascontiguousarray(view.pixels[:, ::-1]), view.ink[:, ::-1]) for view in views
+    )
+    return mirrored if any(map(_differ, views, mirrored)) else ()
+
+
+def _differ(view: View, other: View) -> bool:
+    return float(cv2.norm(view.pixels, other.pixels, cv2.NORM_L1)) > SYMMETRIC * view.pixels.size
 
 
 class ViewMaker:

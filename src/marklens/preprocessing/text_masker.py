@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from marklens.core.ink import Ground, find_ink
 from marklens.core.types import Bools, Pixels, TextRegion
-from marklens.preprocessing.image_normalizer import Ground, find_ink
 
 INPAINT_RADIUS = 3
 """Pixels around the mask that Telea's fast marching reads (Telea 2004, section 3)."""

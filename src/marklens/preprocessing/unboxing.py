@@ -10,8 +10,9 @@ from typing import Any
 import cv2
 import numpy as np
 
+from marklens.core.ink import Ground, find_ink, ink_box
 from marklens.core.types import Bools, Pixels
-from marklens.preprocessing.image_normalizer import Ground, find_ink, ink_box, strongest
+from marklens.preprocessing.image_normalizer import strongest
 
 LEAST_AREA = 0.3
 """Share of the picture that a box fills."""

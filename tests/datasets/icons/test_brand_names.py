@@ -95,3 +95,7 @@ def test_the_split_keeps_its_ratio() -> None:
     assert abs(counts["train"] - 7000) < 230
     assert abs(counts["val"] - 1500) < 180
     assert abs(counts["test"] - 1500) < 180
+
+
+def test_an_icon_that_is_called_file_type_alone_has_a_name() -> None:
+    assert brand_of("streamline", "file-type", True) == "filetype"

@@ -162,6 +162,12 @@ def title_of(pack: str, name: str) -> str | None:
     return " ".join(word if word.isdigit() else word.capitalize() for word in words) or None
 
 
+def plain_words(name: str) -> list[str]:
+    """Words of an icon's name without style and without sizes, at least one."""
+    words = _words(name)
+    return _without_style([word for word in words if not word.isdigit()] or words)
+
+
 def _words(name: str) -> list[str]:
     """Lower-case words of an icon's name; accents are taken off."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
@@ -170,7 +176,7 @@ def _words(name: str) -> list[str]:
 
 def _without_frame(pack: str, words: list[str]) -> list[str]:
     """Take off what a pack puts before every name of a kind."""
-    if words[:2] == ["file", "type"]:
+    if words[:2] == ["file", "type"] and len(words) > 2:
         words = words[2:]
         words = words[1:] if words[0] == "light" and len(words) > 1 else words
     if hand_of(pack) == "fontawesome" and words[0] == "cc" and len(words) > 1:

@@ -152,6 +152,11 @@ def import_icons(
     )
 
 
+def icon_file(pack: str, name: str) -> str:
+    """Name of the picture of an icon."""
+    return f"{pack}--{_UNSAFE.sub('_', name)}.png"
+
+
 def _count(archive: Path, wanted: Sequence[str] | None, missing_is_error: bool) -> dict[str, int]:
     """Icons of each pack to import; reading the archive twice costs seconds, holding it all a GB of RAM."""
     counts = {pack.prefix: len(pack.icons) for pack in read_packs(archive, wanted)}
@@ -184,7 +189,7 @@ def _tasks(
     for pack in read_packs(archive, wanted):
         head = replace(pack, icons=())
         for icon in pack.icons:
-            file = f"{pack.prefix}--{_UNSAFE.sub('_', icon.name)}.png"
+            file = icon_file(pack.prefix, icon.name)
             if file not in listed:
                 text = title_of(pack.prefix, icon.name)
                 listed[file] = ListedIcon(file, head, text, brand_of(pack.prefix, icon.name, icon.is_brand))

@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from marklens.core.ink import ink_box
 from marklens.core.types import Pixels
-from marklens.preprocessing.image_normalizer import ink_box
 from marklens.training.copying.tones import apart_from, border_color, paint
 
 Matrix = npt.NDArray[np.float64]

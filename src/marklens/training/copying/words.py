@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 from PIL import ImageFont
 
+from marklens.core.ink import ink_box
 from marklens.core.types import Pixels
-from marklens.preprocessing.image_normalizer import ink_box
 from marklens.training.copying.tones import (
     Color,
     apart_from,

@@ -10,15 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from marklens.core.images import read_picture, shrink
+from marklens.core.ink import GROUND_TOLERANCE, Ground, find_ground, find_ink, ink_box
 from marklens.core.types import Pixels
-from marklens.preprocessing.image_normalizer import (
-    GROUND_TOLERANCE,
-    Ground,
-    find_ground,
-    find_ink,
-    ink_box,
-    strongest,
-)
+from marklens.preprocessing.image_normalizer import strongest
 from marklens.training.lockups.fonts import Font, Script
 from marklens.training.lockups.sheet import Color
 from marklens.training.lockups.typesetting import Coverage, set_line, stack_lines

@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 
 from marklens.core.images import read_picture, shrink
+from marklens.core.ink import find_ground, find_ink, ink_box
 from marklens.core.types import Bools, Pixels
 from marklens.datasets.icons.brand_names import brand_of
 from marklens.datasets.icons.brand_split import Split, split_of
-from marklens.preprocessing.image_normalizer import find_ground, find_ink, ink_box
 
 MATCH = 0.9
 """Correlation (-1..1) of the inks from which a symbol counts as found in a lock-up."""

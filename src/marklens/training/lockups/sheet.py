@@ -7,8 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from marklens.core.images import shrink
+from marklens.core.ink import GROUND_TOLERANCE, ink_box
 from marklens.core.types import Bools, Pixels
-from marklens.preprocessing.image_normalizer import GROUND_TOLERANCE, ink_box, strongest
+from marklens.preprocessing.image_normalizer import strongest
 from marklens.training.lockups.typesetting import Coverage
 
 Color = tuple[int, int, int]

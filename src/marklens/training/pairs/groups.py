@@ -9,12 +9,12 @@ from marklens.core.artifacts import read_json
 from marklens.core.errors import PictureError
 from marklens.core.file_names import FileFinder
 from marklens.core.images import read_picture
+from marklens.core.ink import find_ground, find_ink, ink_box
 from marklens.core.types import Fault, Ids, Mark, Pixels
 from marklens.datasets.analysis.duplicates import FINE_DISTANCE, NEAR_DISTANCE, SURE_BITS
 from marklens.datasets.analysis.near_duplicates import group_near
 from marklens.datasets.analysis.perceptual_hash import Look, look_at
 from marklens.datasets.grouping import cluster, find_groups
-from marklens.preprocessing.image_normalizer import find_ground, find_ink, ink_box
 from marklens.preprocessing.pipeline import ViewMaker
 
 LEFT_OUT = -1

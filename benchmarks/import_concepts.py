@@ -1,6 +1,6 @@
 """Draw icons of one name by several packs, groups of one concept, to train on beside the brands.
 
-    python -m benchmarks.import_concepts iconify-json-2.2.535.tgz --out concepts
+    python -m benchmarks.import_concepts iconify-json-2.2.535.tgz --dataset logos --out concepts
 
 Logo packs and names of validation and test brands are left out, see `datasets.icons.concepts`. What is
 written is a dataset as `import-icons` writes it, with a group for each concept; pack_brands takes it with
@@ -18,10 +18,12 @@ from marklens.core.artifacts import write_json
 from marklens.core.threads import usable_cores
 from marklens.datasets.grouping import GROUPS
 from marklens.datasets.icons.archive import Icon, IconPack, read_packs
+from marklens.datasets.icons.brand_split import split_of
 from marklens.datasets.icons.concepts import Drawing, choose_drawings
 from marklens.datasets.icons.importing import icon_file
 from marklens.datasets.icons.metadata import ListedIcon, write_entries, write_packs
 from marklens.datasets.icons.rendering import RenderTask, render_all
+from marklens.datasets.opening import open_dataset
 
 SIZE = 256
 
@@ -29,13 +31,15 @@ SIZE = 256
 def main(
     archive: Annotated[Path, typer.Argument(help="What npm pack @iconify/json made.")],
     out: Annotated[Path, typer.Option(help="Folder of the dataset.")],
-    limit: Annotated[int | None, typer.Option(help="Take only so many concepts.")] = None,
+    dataset: Annotated[Path, typer.Option(help="What import-icons wrote: its brands are held out.")],
 ) -> None:
     """Choose, draw, tell."""
+    brands = {mark.attributes.get("brand") for mark in open_dataset(dataset).marks(lambda fault: None)}
+    held_out = {brand for brand in brands if brand and split_of(brand) != "train"}
     icons: dict[Drawing, tuple[IconPack, Icon]] = {}
     for pack in read_packs(archive):
         icons |= {(pack.prefix, icon.name): (pack, icon) for icon in pack.icons}
-    concepts = dict(list(choose_drawings(icons).items())[:limit])
+    concepts = choose_drawings(icons, held_out)
     files = {drawing: icon_file(*drawing) for drawings in concepts.values() for drawing in drawings}
     images = out / "images"
     images.mkdir(parents=True, exist_ok=True)

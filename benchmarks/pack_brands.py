@@ -6,6 +6,7 @@ Marks of validation and test brands are left out, and marks that look like them 
 With --masks PACKED or --index INDEX, text masks come from there and no text is looked for.
 """
 
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from time import perf_counter
@@ -17,6 +18,7 @@ from marklens import assembly
 from marklens.cli.progress import shown_progress
 from marklens.core.resources import graceful_stop
 from marklens.datasets.grouping import groups_of
+from marklens.datasets.icons.brand_names import brand_of
 from marklens.datasets.icons.brand_split import SPLITS
 from marklens.datasets.icons.selecting import held_out, select_split
 from marklens.datasets.opening import open_dataset
@@ -30,6 +32,7 @@ from marklens.training.pairs.masked_preparer import MaskedPreparer, Masks, catal
 from marklens.training.pairs.packed_views import packed_masks
 from marklens.training.pairs.packing import Preparer, pack_views
 
+Groups = Mapping[str, Sequence[str]]
 FULL_VIEWS = ViewOptions(size=112, figurative=False, read=False)
 
 
@@ -50,10 +53,13 @@ def main(
         raise typer.BadParameter("give train, val or test", param_hint="--split")
     everything = list(open_dataset(dataset).marks(lambda fault: None))
     marks = select_split(dataset, everything, part)[:limit]
-    groups = [*groups_of(dataset).items()]
+    brands = groups_of(dataset)
+    groups = [*brands.items()]
     if concepts is not None:
+        if part != "train":
+            raise typer.BadParameter("concepts are to train on", param_hint="--concepts")
         marks += open_dataset(concepts).marks(lambda fault: None)
-        groups += groups_of(concepts).items()
+        groups += _joined(groups_of(concepts), brands)
     options, started = ViewOptions(size=size, read=False), perf_counter()
     apart = looks_of(held_out(dataset, everything, part), ViewMaker(FULL_VIEWS, NoDetector()))
     known: Masks = packed_masks(masks) if masks else _index_masks(index) if index else {}
@@ -61,6 +67,12 @@ def main(
         preparer = _preparer(options, workers, known)
         report = pack_views(out, marks, groups, options, preparer, progress, stop, apart)
     typer.echo(f"{report}\n{perf_counter() - started:.0f} s")
+
+
+def _joined(concepts: Groups, brands: Groups) -> list[tuple[str, Sequence[str]]]:
+    """Concepts, with the marks of a brand that is called like one: they are no strangers."""
+    called = {name: brand_of("", name.replace(" ", "-"), shown_as_brand=True) for name in concepts}
+    return [(name, [*files, *brands.get(called[name] or "", ())]) for name, files in concepts.items()]
 
 
 def _preparer(options: ViewOptions, workers: int, known: Masks) -> Preparer:

@@ -61,9 +61,21 @@ def test_a_mirrored_copy_is_found_as_the_mark_itself(index: Path, marks: Path) -
     assert np.array_equal(found.views[reason.row].pixels, before.views[0].pixels[:, ::-1])
 
 
+def test_a_mark_of_the_index_is_asked_for_mirrored_too(index: Path, marks: Path) -> None:
+    engine = open_engine(index, load_settings(search={"mirrored": True}))
+    number = {path: n for n, path in engine.catalog.files().items()}["mark0004.png"]
+    by_picture, by_number = (
+        engine.search(read_picture(marks / "mark0004.png"), 30),
+        engine.search_mark(number, 30),
+    )
+    assert by_number.kinds == by_picture.kinds and len(by_number.views) == len(by_picture.views)
+    scores = {hit.mark.id: hit.score for hit in by_number.hits}
+    assert all(abs(scores[hit.mark.id] - hit.score) < 0.02 for hit in by_picture.hits)
+
+
 def test_a_picture_that_is_its_own_mirror_is_asked_for_once(index: Path) -> None:
     picture = np.full((200, 200, 3), 255, np.uint8)
-    picture[60:140, 30:170] = 0
+    picture[60:140, 31:170] = 0
     engine = open_engine(index, load_settings(search={"mirrored": True}))
     assert len(engine.search(picture).views) == len(open_engine(index, load_settings()).search(picture).views)
 

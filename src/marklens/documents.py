@@ -145,13 +145,15 @@ def filter_document(wanted: "Filter") -> dict[str, Any]:
 def reason_document(explained: "Explained") -> dict[str, Any]:
     """What ``--explain`` adds to a hit of a document.
 
-    Patches count 0..48, row by row from the upper left; the shares of the matches sum to the similarity of
+    `row` counts the query's views: several pictures, or mirrored ones, have several of a kind. Patches count
+    0..48, row by row from the upper left; the shares of the matches sum to the similarity of
     the views, which the spatial score puts on the scale that all indexes share. The gains of the steps of an
     alignment sum to its score.
     """
     patches = explained.patches
     return {
         "views": None if patches is None else [view.label for view in patches.views],
+        "row": None if patches is None else patches.row,
         "similarity": None if patches is None else float(patches.matches.shares.sum()),
         "patches": None
         if patches is None

@@ -1,12 +1,14 @@
 """One query's whole way: picture → views → vectors → candidates → hits."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from hashlib import blake2b
 from typing import Any
 
 import numpy as np
 
 from marklens.core.byte_cache import ByteCache
+from marklens.core.errors import PictureError
 from marklens.core.images import read_picture
 from marklens.core.ports import VectorStore
 from marklens.core.resources import StopFlag
@@ -16,7 +18,6 @@ from marklens.core.types import (
     Candidate,
     Filter,
     Hit,
-    Mark,
     Pixels,
     ReadText,
     Scores,
@@ -34,7 +35,7 @@ from marklens.reranking.scoring import Channels, Weights
 from marklens.results import Explained, Query, SearchResult
 from marklens.retrieval.candidates import CandidateFinder
 from marklens.retrieval.catalog import Catalog
-from marklens.text.extractor import mark_text
+from marklens.text.extractor import words_said
 from marklens.text.matcher import TextMatcher
 
 NAMED = 100
@@ -149,6 +150,8 @@ class Engine:
         watch = Stopwatch(stop)
         vectors, kinds = self._finder.stored(number)
         query = Query((), kinds, vectors, self._reranker.stored(number) if rerank else None)
+        if self._mirrored:
+            query = self._with_mirror(query, number, watch)
         watch.lap("recall")
         return self._found(query, top, wanted, rerank, text, weights, watch)
 
@@ -207,11 +210,23 @@ class Engine:
         prepared = self._maker.prepare(picture, read)
         views = (*prepared.views, *(mirrored_views(prepared.views) if self._mirrored else ()))
         watch.lap("preprocess")
+        return self._seen(views, prepared.text, watch)
+
+    def _seen(self, views: tuple[View, ...], reading: ReadText | None, watch: Stopwatch) -> Query:
         pixels, inks = np.stack([view.pixels for view in views]), np.stack([view.ink for view in views])
         pooled, local = self._describer.describe(pixels, inks)
         vectors = self._reducer.reduce(pooled)
         watch.lap("embed")
-        return Query(views, tuple(view.kind for view in views), vectors, local, prepared.text)
+        return Query(views, tuple(view.kind for view in views), vectors, local, reading)
+
+    def _with_mirror(self, query: Query, number: int, watch: Stopwatch) -> Query:
+        """A mark of the index asked for left to right as well; as it is where its picture has changed."""
+        try:
+            views = self.mark_views(number)
+        except PictureError:
+            return query
+        own, mirrored = replace(query, views=views), mirrored_views(views)
+        return Query.joined([own, self._seen(mirrored, None, watch)]) if mirrored else own
 
     def ranked(self, number: int, depth: int) -> list[Ranked]:
         """Both stages for a mark of the index, by what is stored of it: no picture is read."""
@@ -309,16 +324,10 @@ class Engine:
                 scores,
                 views,
                 readings.get(number),
-                _said(marks[number], readings.get(number)),
+                words_said(marks[number].text, readings.get(number)),
             )
             for rank, (number, score, scores, views) in enumerate(found, start=1)
         )
-
-
-def _said(mark: Mark, reading: ReadText | None) -> str | None:
-    """The words by which the name index knows a mark."""
-    said = mark_text(mark.text, [] if reading is None else [reading])
-    return None if said is None else said.text
 
 
 def views_again(catalog: Catalog, maker: ViewMaker, number: int) -> tuple[View, ...]:

@@ -131,7 +131,9 @@ class TrainSettings(_Section):
     """How a network is trained; see `examples/rtx3060.toml` and docs/training.md."""
 
     backbone: str = Field("tf_efficientnet_lite0", description="any network of timm, by its name")
-    weights: str = Field("imagenet", description="to begin with: imagenet, none, or a file")
+    weights: str = Field(
+        "imagenet", description="to begin with: imagenet, bundled (the network that ships), none, or a file"
+    )
     size: int = Field(224, ge=32, le=512, description="pixels of a side while training")
     members: int = Field(1, ge=1, description="marks of one group in a batch; more for losses on groups")
     objective: Literal["contrast", "supervised", "smooth-ap"] = Field(
@@ -146,7 +148,10 @@ class TrainSettings(_Section):
     head_width: int = Field(1024, ge=1, description="of the hidden layer of both heads")
     head_dims: int = Field(256, ge=1, description="of the projection")
     head_weight: float = Field(1.0, ge=0, description="of the loss on the projection")
-    pooled_weight: float = Field(1.0, ge=0, description="of the loss on what searching compares")
+    pooled_weight: float = Field(1.0, ge=0, description="of the loss on the pooled map")
+    pooling: Literal["mean", "generalised"] = Field(
+        "mean", description="of the map in the loss; generalised: as the exported network does it"
+    )
     average: float = Field(0.0, ge=0, lt=1, description="weights averaged over steps for the result; 0: none")
     learning_rate: float = Field(1e-4, gt=0, description="the highest")
     weight_decay: float = Field(1e-4, ge=0, description="of AdamW")
@@ -164,6 +169,12 @@ class TrainSettings(_Section):
     two_views: float = Field(0.15, ge=0, description="share of pairs: full and figurative view")
     other_hand: float = Field(0.4, ge=0, description="share of pairs: two marks of one group")
     vienna: float = Field(0.05, ge=0, description="share of pairs: a rare Vienna code in common")
+    geometry: float = Field(
+        1.0,
+        ge=0,
+        le=2.5,
+        description="turns, mirrors, stretches and cuts of copies: times the usual",
+    )
 
     @model_validator(mode="after")
     def _something_is_learned(self) -> Self:

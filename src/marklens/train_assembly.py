@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from marklens import assembly
-from marklens.core.errors import UsageError
+from marklens.core.errors import UsageError, first_line
 from marklens.core.file_names import FileFinder
 from marklens.core.ports import Progress
 from marklens.core.resources import StopFlag
@@ -21,6 +21,7 @@ from marklens.datasets.grouping import groups_of, read_groups
 from marklens.datasets.icons.brand_split import SPLITS, Split
 from marklens.datasets.icons.selecting import held_out, select_split
 from marklens.datasets.opening import open_dataset
+from marklens.embeddings.onnx_embedder import bundled_weights
 from marklens.evaluation.protocols import read_groups as read_queries
 from marklens.indexing.folder import IndexFolder
 from marklens.indexing.manifest import load_complete
@@ -29,7 +30,7 @@ from marklens.preprocessing.pipeline import ViewMaker, ViewOptions
 from marklens.preprocessing.text_detector import NoDetector
 from marklens.retrieval.catalog import Catalog
 from marklens.settings import Settings, TrainSettings
-from marklens.training.backbones import create_backbone
+from marklens.training.backbones import Backbone, create_backbone
 from marklens.training.checkpoints import RunFolder
 from marklens.training.copying.copier import Copier, Copying
 from marklens.training.copying.words import make_word_bank
@@ -45,9 +46,13 @@ from marklens.training.pairs.pair_source import LoaderOptions, PackedPairs
 from marklens.training.pairs.positives import PositiveShares
 from marklens.training.run_state import LoopOptions, Outcome
 from marklens.training.trainer import Trainer
+from marklens.training.unfolding import load_exported, unfold
 from marklens.training.validation import Gallery, make_gallery
 
 T = TypeVar("T", LearnerOptions, LoopOptions)
+BUNDLED = "bundled"
+UNFOLDED = 1920
+"""Views whose statistics an exported network gets before it is trained on."""
 FREE = frozenset({"keep", "checkpoint_minutes", "workers", "patience"})
 """Settings that may change between two calls of one run."""
 
@@ -103,7 +108,7 @@ def train(request: TrainRequest, settings: Settings, progress: Progress, stop: S
         wanted = settings.train.model_copy(update={"size": views.size})
         source = _pairs(views, wanted)
         torch.manual_seed(wanted.seed)
-        backbone = create_backbone(wanted.backbone, wanted.weights, wanted.size)
+        backbone = _begun(wanted, views)
         learner = PairLearner(backbone, _pick(LearnerOptions, wanted))
         if mesh.leads:
             folder.claim(_identity(wanted, views, gallery), request.resume)
@@ -225,7 +230,7 @@ def _copier(views: PackedViews, wanted: TrainSettings) -> Copier:
     known = {field.name for field in fields(ViewOptions)}
     options = ViewOptions(**{name: value for name, value in views.recipe.items() if name in known})
     fonts = find_fonts(wanted.fonts, "train") if wanted.fonts else None
-    return Copier(options, Copying(), make_word_bank(fonts, seed=wanted.seed))
+    return Copier(options, Copying().turned(wanted.geometry), make_word_bank(fonts, seed=wanted.seed))
 
 
 def _pairs(views: PackedViews, wanted: TrainSettings) -> PackedPairs:
@@ -235,6 +240,17 @@ def _pairs(views: PackedViews, wanted: TrainSettings) -> PackedPairs:
         raise UsageError(f"{marks} marks do not fill a batch of {wanted.batch}: set train.batch lower")
     loading = LoaderOptions(wanted.workers)
     return PackedPairs(views, _copier(views, wanted), shares, wanted.seed, loading, wanted.members)
+
+
+def _begun(wanted: TrainSettings, views: PackedViews) -> Backbone:
+    """The network to begin with."""
+    exported = bundled_weights() if wanted.weights == BUNDLED else Path(wanted.weights)
+    if exported.suffix != ".onnx":
+        return create_backbone(wanted.backbone, wanted.weights, wanted.size)
+    backbone = load_exported(exported, wanted.backbone, wanted.size)
+    spread = np.linspace(0, len(views.pixels) - 1, UNFOLDED).round().astype(np.int64)
+    unfold(backbone, views.pixels[spread])
+    return backbone
 
 
 def _identity(wanted: TrainSettings, views: PackedViews, gallery: Gallery | None) -> dict[str, Any]:
@@ -265,8 +281,9 @@ def _device(name: str) -> torch.device:
         device = torch.device(name)
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError) as error:
-        first = str(error).splitlines()[0]
-        raise UsageError(f"this machine cannot compute on '{name}' ({first}): leave --device out") from None
+        raise UsageError(
+            f"this machine cannot compute on '{name}' ({first_line(error)}): leave --device out"
+        ) from None
     return device
 
 

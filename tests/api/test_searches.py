@@ -181,6 +181,22 @@ def test_views_are_shown_when_asked(client: TestClient, marks: Path) -> None:
     answer = client.post("/search", files=upload(marks / "mark0003.png"), data={"show_views": True}).json()
     SearchAnswer.model_validate(answer)
     assert set(answer["query"]["view_pictures"]) == {"full", "figurative"}
+    assert answer["query"]["view_rows"] == [
+        answer["query"]["view_pictures"][kind] for kind in answer["query"]["views"]
+    ]
+
+
+def test_of_several_pictures_a_reason_names_the_view_it_is_about(client: TestClient, marks: Path) -> None:
+    files = [*upload(marks / "mark0003.png").items(), *upload(marks / "mark0004.png").items()]
+    fields = {"show_views": True, "explain": True, "top": 2}
+    answer = client.post("/search", files=files, data=fields).json()
+    SearchAnswer.model_validate(answer)
+    rows, views = answer["query"]["view_rows"], answer["query"]["views"]
+    assert len(rows) == len(views) == len(set(rows))
+    reasons = {hit["id"]: hit["reason"] for hit in answer["hits"]}
+    assert set(reasons) == {"mark0003", "mark0004"}
+    assert all(views[reason["row"]] == reason["views"][0] for reason in reasons.values())
+    assert reasons["mark0004"]["row"] > reasons["mark0003"]["row"]
 
 
 def test_a_bad_picture_of_a_batch_costs_itself_only(client: TestClient, marks: Path) -> None:

@@ -1,29 +1,20 @@
-"""The record comes first, what was read in the picture second."""
+"""Which words a mark says."""
 
 import pytest
 
 from marklens.core.types import ReadText
-from marklens.text.extractor import MarkText, mark_text
+from marklens.text.extractor import words_said
 
 
-def test_the_record_wins() -> None:
-    assert mark_text(" ACME ", [ReadText("ACNE", 0.99)]) == MarkText("ACME", "metadata", 1.0)
+def test_the_record_comes_first() -> None:
+    assert words_said(" ACME ", ReadText("ACNE", 0.99)) == "ACME"
 
 
-@pytest.mark.parametrize("recorded", [None, "", "-", "  "])
-def test_an_empty_record_gives_way_to_read_text(recorded: str | None) -> None:
-    found = mark_text(recorded, [ReadText("ACME", 0.9), ReadText("foods", 0.6)])
-    assert found is not None
-    assert (found.text, found.source) == ("ACME foods", "ocr")
-    assert found.confidence == pytest.approx((0.9 * 4 + 0.6 * 5) / 9)
+@pytest.mark.parametrize("recorded", [None, "", " — ", "..."])
+def test_a_record_that_says_nothing_leaves_it_to_the_picture(recorded: str | None) -> None:
+    assert words_said(recorded, ReadText(" ACME foods", 0.9)) == "ACME foods"
 
 
-def test_unsure_pieces_are_dropped() -> None:
-    found = mark_text(None, [ReadText("ACME", 0.9), ReadText("lI|", 0.2), ReadText("--", 0.99)])
-    assert found == MarkText("ACME", "ocr", 0.9)
-    assert mark_text(None, [ReadText("lI|", 0.2)]) is None
-    assert mark_text(None) is None
-
-
-def test_the_least_confidence_can_be_set() -> None:
-    assert mark_text(None, [ReadText("ACME", 0.3)], least=0.2) == MarkText("ACME", "ocr", 0.3)
+@pytest.mark.parametrize("reading", [None, ReadText("lI|", 0.2), ReadText("--", 0.99)])
+def test_noise_is_nothing_said(reading: ReadText | None) -> None:
+    assert words_said(None, reading) is None

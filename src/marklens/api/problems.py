@@ -29,6 +29,7 @@ SAFE_KINDS = frozenset(
         "changed",
         "hung",
         "crashed",
+        "machine",
         "killed",
     }
 )

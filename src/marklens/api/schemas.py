@@ -55,6 +55,7 @@ class Reason(_Document):
     """Why a hit is one."""
 
     views: list[str] | None
+    row: int | None = Field(description="which of the query's views, counted from 0")
     similarity: float | None
     patches: list[Patch] | None
     words: dict[str, Any] | None
@@ -89,6 +90,9 @@ class QueryDocument(_Document):
     attributes: dict[str, str]
     mark_id: str | None = Field(None, description="where a mark of the index was asked for")
     view_pictures: dict[str, str] | None = Field(None, description="with show_views: data: addresses")
+    view_rows: list[str] | None = Field(
+        None, description="with show_views: the same of every view, by the rows that reasons name"
+    )
 
 
 RecordOf = Annotated[dict[str, Any], Field(description="what `marklens repeat` repeats the search by")]

@@ -20,6 +20,7 @@ from marklens.opened.question import Question, weights_of
 from marklens.opened.record import Origin, make_record
 from marklens.reranking.aspects import Aspect
 from marklens.results import SearchResult
+from marklens.text.extractor import words_said
 
 Decode = Callable[[bytes, Crop | None], Pixels]
 Upload = tuple[bytes, str | None]
@@ -105,7 +106,7 @@ class Searcher:
         mark = engine.catalog.marks([number])[number]
         if options.read and options.text is None:
             reading = engine.catalog.readings([number]).get(number)
-            options = replace(options, text=mark.text or (reading.text if reading else None))
+            options = replace(options, text=words_said(mark.text, reading))
         if options.part is not None:
             watch = Stopwatch(self.stop)
             pixels = read_picture(mark.path, options.part)
@@ -140,13 +141,7 @@ class Searcher:
         for stage in ("preprocess", "total"):
             timings[stage] += decoding * 1e3
         names = " + ".join(picture.name for picture in loaded)
-        document = self._document(question, loaded, result, timings, names)
-        if self.options.show_views:
-            shown = {
-                view.kind.label: data_uri(view.pixels) for view in reversed(result.views)
-            }  # the first of a kind
-            document["query"]["view_pictures"] = shown
-        return document
+        return self._document(question, loaded, result, timings, names)
 
     def _document(
         self,
@@ -159,6 +154,10 @@ class Searcher:
         asked = Asked(name, question.text, question.crop, question.wanted, question.rerank, question.read)
         answer = Answer(asked, None, self._shown(result), dict(timings))
         document = search_document(self.engine, answer, self.options.explain, self.stop)
+        if self.options.show_views and result.views:
+            rows = [(view.kind.label, data_uri(view.pixels)) for view in result.views]
+            document["query"]["view_pictures"] = dict(reversed(rows))  # of several of a kind the first
+            document["query"]["view_rows"] = [picture for _, picture in rows]
         return {**document, "record": self._record(question, loaded, result)}
 
     def _shown(self, result: SearchResult) -> SearchResult:

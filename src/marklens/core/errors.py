@@ -14,6 +14,19 @@ MarklensError                exit status 1: the work failed
 └── Interrupted              stopped by SIGINT or SIGTERM; says how to resume
 """
 
+OF_THE_MACHINE = frozenset({"machine", "worker-died", "worker-hung", "killed", "failed"})
+"""Kinds of faults that say more of the machine at that moment than of the picture: it may be tried again."""
+
+
+def first_line(error: BaseException) -> str:
+    """What another's error says, in one line; its class where it says nothing."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def last_line(error: BaseException) -> str:
+    """The same for libraries that put what matters last, such as C++ ones with a trace."""
+    return (str(error).strip() or type(error).__name__).splitlines()[-1].strip()
+
 
 class MarklensError(Exception):
     """Root of all errors that Marklens raises on purpose."""
@@ -43,7 +56,8 @@ class PictureError(MarklensError):
     """One picture cannot be used.
 
     Args:
-        kind: a short stable word for counting, e.g. ``"truncated"``, ``"too-large"``, ``"blank"``.
+        kind: a short stable word for counting, e.g. ``"truncated"``, ``"too-large"``, ``"blank"``; or one of
+            `OF_THE_MACHINE`.
         reason: one sentence for a person.
     """
 

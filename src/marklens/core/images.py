@@ -11,7 +11,6 @@ import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from marklens.core.errors import PictureError
-from marklens.core.ink import find_ground, find_ink, ink_box
 from marklens.core.svg import looks_like_svg, render_svg
 from marklens.core.types import Crop, Pixels
 
@@ -38,10 +37,6 @@ DARK_SHARE = 0.03
 """Of its solid pixels, up to which a white mark may have others: dirt, a hairline."""
 DEEP_WHITES = (255.0, 1023.0, 4095.0, 16_383.0, 65_535.0)
 """What is white in deep greyscale of 8, 10, 12, 14 and 16 bits."""
-SMALL_MARK = 0.5
-"""Share of the longer side up to which a mark is decoded again, closer: it has lost half of what is seen."""
-RIM = 4
-"""Pixels of ground around it at least."""
 EXIF_ORIENTATION = 0x0112
 
 
@@ -79,8 +74,7 @@ def decode(data: bytes, crop: Crop | None = None) -> Pixels:
     """Decode the bytes of one picture, by what they are and not by what they are called.
 
     The first frame of an animation is taken, EXIF orientation applied, CMYK and 16-bit brought to 8-bit RGB,
-    transparency laid onto white, or onto black where the mark itself is white. Of a large picture with a
-    small mark on a flat ground, such as a scanned page, only the mark and a rim are taken, with all pixels.
+    transparency laid onto white, or onto black where the mark itself is white.
 
     Args:
         data: the file.
@@ -96,37 +90,12 @@ def decode(data: bytes, crop: Crop | None = None) -> Pixels:
         raise PictureError("empty", "the file has 0 bytes")
     if len(data) > MAX_BYTES:
         raise PictureError("too-large", f"{len(data) >> 20} MB, at most {MAX_BYTES >> 20}")
-    drawn = looks_like_svg(data)
-    picture = _decoded(data, crop, drawn)
-    shrunk = max(picture.shape) >= (SVG_SIDE if drawn else WORKING_SIDE)
-    small = _small_mark(picture) if shrunk and crop is None else None
-    return picture if small is None else _decoded(data, small, drawn)
-
-
-def _decoded(data: bytes, crop: Crop | None, drawn: bool) -> Pixels:
-    picture = _decode_svg(data, crop) if drawn else _decode_raster(data, crop)
+    picture = _decode_svg(data, crop) if looks_like_svg(data) else _decode_raster(data, crop)
     height, width = picture.shape[:2]
     if min(height, width) < MIN_SIDE:
         raise PictureError("too-small", f"{width}×{height} pixels, a mark needs {MIN_SIDE} a side")
     # flattened first: hidden colours of transparent pixels must not bleed into the edges
     return np.ascontiguousarray(shrink(flatten(picture), WORKING_SIDE))
-
-
-def _small_mark(picture: Pixels) -> Crop | None:
-    """The part of a picture to look at closer, None where the mark fills it or the ground is not flat."""
-    ground = find_ground(picture)
-    box = ink_box(find_ink(picture, ground)) if ground.uniform else None
-    if box is None:
-        return None
-    height, width = picture.shape[:2]
-    top, bottom, left, right = box
-    longer = max(bottom - top, right - left)
-    rim = max(RIM, longer // 16)
-    top, left = max(0, top - rim), max(0, left - rim)
-    down, across = min(height, bottom + rim) - top, min(width, right + rim) - left
-    if longer > SMALL_MARK * max(height, width) or min(down, across) < MIN_SIDE:
-        return None
-    return Crop(100 * left / width, 100 * top / height, 100 * across / width, 100 * down / height, True)
 
 
 def shrink(picture: Pixels, side: int) -> Pixels:
@@ -224,7 +193,7 @@ def _decode_raster(data: bytes, crop: Crop | None) -> Pixels:
     except UnidentifiedImageError:
         raise PictureError("not-a-picture", "no known picture format") from None
     except MemoryError as error:
-        raise PictureError("too-large", "out of memory while decoding") from error
+        raise PictureError("machine", "out of memory while decoding") from error
     except Exception as error:  # decoders of damaged files raise anything
         kind = "truncated" if "truncated" in str(error) else "damaged"
         raise PictureError(kind, str(error) or type(error).__name__) from error

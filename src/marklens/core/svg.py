@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 from xml.etree import ElementTree
 
-from marklens.core.errors import PictureError
+from marklens.core.errors import PictureError, first_line
 
 MAX_BYTES = 16 << 20
 """Of SVG text, after unpacking; a logo drawn in more is a traced photograph."""
@@ -190,7 +190,7 @@ def _draw_here(svg: str, side: int, fonts: bool) -> bytes:
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:  # panics of the renderer derive from BaseException
-        raise PictureError("svg", _first_line(str(error))) from error
+        raise PictureError("svg", first_line(error)) from error
 
 
 def _draw_in_sandbox(svg: str, side: int, fonts: bool) -> bytes:
@@ -201,9 +201,9 @@ def _draw_in_sandbox(svg: str, side: int, fonts: bool) -> bytes:
             command, input=svg.encode("utf-8"), capture_output=True, timeout=SANDBOX_SECONDS, check=False
         )
     except subprocess.TimeoutExpired:
-        raise PictureError("svg", f"drawing it takes more than {SANDBOX_SECONDS} seconds") from None
+        raise PictureError("machine", f"drawing it takes more than {SANDBOX_SECONDS} seconds") from None
     except OSError as error:
-        raise PictureError("svg", f"no process to draw it in: {error}") from error
+        raise PictureError("machine", f"no process to draw it in: {error}") from error
     if done.returncode < 0:
         raise PictureError("svg", f"the renderer died of signal {-done.returncode}: too complex")
     if done.returncode:

@@ -10,7 +10,7 @@ import numpy as np
 from loguru import logger
 
 from marklens.core.artifacts import sha256
-from marklens.core.errors import ModelError
+from marklens.core.errors import ModelError, first_line
 from marklens.core.types import PATCH_GRID, Pixels, Vectors
 
 DEFAULT_WEIGHTS = "lite0-marks.onnx"
@@ -65,7 +65,7 @@ class OnnxEmbedder:
         try:
             self._session = onnxruntime.InferenceSession(str(weights), options, providers=chosen)
         except Exception as error:  # the runtime's exceptions derive from nothing common
-            raise ModelError(f"{weights} cannot be loaded: {_first_line(error)}") from error
+            raise ModelError(f"{weights} cannot be loaded: {first_line(error)}") from error
         self.size, self.dims = _geometry(self._session, weights)
         self.model_hash = sha256(weights)[:16]
         self.provider = str(self._session.get_providers()[0])
@@ -115,7 +115,7 @@ class OnnxEmbedder:
                     step = self.batch_size = step // 2
                     logger.warning("out of memory: going on with batches of {}", step)
         except Exception as error:
-            raise ModelError(f"the network failed: {_first_line(error)}") from error
+            raise ModelError(f"the network failed: {first_line(error)}") from error
         return [np.concatenate(column) for column in zip(*parts, strict=True)]
 
     def _require_views(self, pixels: Pixels) -> None:
@@ -182,10 +182,6 @@ def _geometry(session: Any, weights: Path) -> tuple[int, int]:
             f"{outputs}: export one with 'marklens export'"
         )
     return int(shape[1]), int(pooled[1])
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]
 
 
 def _is_out_of_memory(error: Exception) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from marklens.core.artifacts import load_arrays, save_arrays
-from marklens.core.errors import ArtifactError
+from marklens.core.errors import OF_THE_MACHINE, ArtifactError
 from marklens.core.types import (
     PATCH_GRID,
     VIEW_BITS,
@@ -25,9 +25,6 @@ from marklens.core.types import (
     ReadText,
     ViewKind,
 )
-
-TEMPORARY = frozenset({"worker-died", "worker-hung", "failed"})
-"""Kinds of faults that the machine may have caused, not the picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +71,7 @@ class Chunk:
     @property
     def worth_another_try(self) -> bool:
         """Whether a mark is missing for a reason that may have passed."""
-        return any(fault.kind in TEMPORARY for fault in self.faults)
+        return any(fault.kind in OF_THE_MACHINE for fault in self.faults)
 
     def view_ids(self, first: int) -> Ids:
         """The ids of the views, int64 (views,), when the first mark has the number `first`."""

@@ -23,7 +23,7 @@ from marklens.retrieval.faiss_forms import Plan
 from marklens.retrieval.patch_store import Part, write_patch_store
 from marklens.retrieval.rarity import Rarity, measure_rarity
 from marklens.retrieval.vector_store import create_store, discard_store
-from marklens.text.extractor import mark_text
+from marklens.text.extractor import words_said
 from marklens.text.index_builder import TextIndexBuilder
 
 
@@ -141,9 +141,9 @@ def entries(chunks: Iterable[Chunk], first: int) -> Iterator[Entry]:
 def noting_texts(entries: Iterable[Entry], names: TextIndexBuilder) -> Iterator[Entry]:
     """The same entries; on the way, `names` takes what each mark says: its text, else what was read."""
     for entry in entries:
-        said = mark_text(entry.mark.text, [entry.reading] if entry.reading else [])
+        said = words_said(entry.mark.text, entry.reading)
         if said is not None:
-            names.add(entry.number, said.text)
+            names.add(entry.number, said)
         yield entry
 
 

@@ -15,7 +15,7 @@ from marklens.core.types import Fault, Mark
 from marklens.indexing.worker import Worker, WorkerLost
 from marklens.preprocessing.mask_store import encode_mask
 from marklens.preprocessing.pipeline import PreparedMark, ViewMaker
-from marklens.text.extractor import mark_text
+from marklens.text.extractor import words_said
 
 ViewMakerFactory = Callable[[], ViewMaker]
 """Makes a worker's own `ViewMaker`; must survive pickling, as a partial of a module's function does."""
@@ -38,7 +38,7 @@ def prepare_mark(mark: Mark, maker: ViewMaker) -> Prepared:
     try:
         picture = read_picture(mark.path)
         decoded = perf_counter()
-        result = maker.prepare(picture, read=mark_text(mark.text, []) is None)  # a lone dash says nothing
+        result = maker.prepare(picture, read=words_said(mark.text) is None)  # a lone dash says nothing
     except PictureError as error:
         return _failed(mark, error.kind, error.reason)
     except Exception as error:  # one picture never costs the build

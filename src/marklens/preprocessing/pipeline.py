@@ -17,7 +17,7 @@ from marklens.preprocessing.image_normalizer import fit_square, patch_ink, turn_
 from marklens.preprocessing.text_masker import Fill, grow, is_line, remove_text, text_mask
 from marklens.preprocessing.unboxing import WHITE, unbox
 
-PREPROCESSING_VERSION = 7
+PREPROCESSING_VERSION = 6
 """Raise it whenever the same picture and options would give other pixels."""
 MASKING_SIDE = 256
 """Pixels; text is found and masked at this size, the size of L3D's pictures."""
@@ -89,7 +89,12 @@ def mirrored_views(views: Sequence[View]) -> tuple[View, ...]:
 
 
 def _differ(view: View, other: View) -> bool:
-    return float(cv2.norm(view.pixels, other.pixels, cv2.NORM_L1)) > SYMMETRIC * view.pixels.size
+    """Whether two views differ by more than the odd pixel by which a mark stands beside the middle."""
+    small, mirror = (
+        cv2.resize(each.pixels, None, fx=1 / 8, fy=1 / 8, interpolation=cv2.INTER_AREA)
+        for each in (view, other)
+    )
+    return float(cv2.norm(small, mirror, cv2.NORM_L1)) > SYMMETRIC * small.size
 
 
 class ViewMaker:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from marklens.core.artifacts import write_atomic
-from marklens.core.errors import ArtifactError
+from marklens.core.errors import ArtifactError, last_line
 
 TRAILER = b"\nMARKLENS-HNSW-1"
 """Ends every file: FAISS maps a file without noticing that its end is missing."""
@@ -36,7 +36,7 @@ def read_index(path: Path, *, writable: bool) -> Any:
     try:
         return faiss.read_index(str(path), 0 if writable else faiss.IO_FLAG_MMAP_IFC)
     except (RuntimeError, MemoryError) as error:
-        raise ArtifactError(f"{path} is damaged ({_last_line(error)}): build the index again") from error
+        raise ArtifactError(f"{path} is damaged ({last_line(error)}): build the index again") from error
 
 
 def _check_trailer(path: Path) -> None:
@@ -48,7 +48,3 @@ def _check_trailer(path: Path) -> None:
         raise ArtifactError(f"{path} cannot be read ({error.strerror}): build the index first") from error
     if ending not in (TRAILER, CODED_TRAILER):
         raise ArtifactError(f"{path} is cut off, or no vector store: build the index again")
-
-
-def _last_line(error: BaseException) -> str:
-    return str(error).strip().splitlines()[-1][-200:] if str(error) else type(error).__name__

@@ -9,7 +9,14 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from marklens.core.errors import ArtifactError, DatabaseError, DiskSpaceError, MissingExtraError, UsageError
+from marklens.core.errors import (
+    ArtifactError,
+    DatabaseError,
+    DiskSpaceError,
+    MissingExtraError,
+    UsageError,
+    last_line,
+)
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -94,12 +101,12 @@ class Server:
             ) from error
         except psycopg.Error as error:
             if not isinstance(error, psycopg.OperationalError) or not _went_away(error):
-                raise DatabaseError(f"PostgreSQL {self.place} refuses: {_last_line(error)}") from error
+                raise DatabaseError(f"PostgreSQL {self.place} refuses: {last_line(error)}") from error
             remedy = "start it, or check the setting postgres.url"
             if isinstance(error, PoolTimeout):
                 remedy += f"; raise postgres.connections where more than {self.connections} ask at once"
             raise DatabaseError(
-                f"PostgreSQL {self.place} does not answer ({_last_line(error)}): {remedy}"
+                f"PostgreSQL {self.place} does not answer ({last_line(error)}): {remedy}"
             ) from error
 
     @property
@@ -166,8 +173,3 @@ def _went_away(error: Exception) -> bool:
     """Whether the connection broke or none could be made, rather than a statement failed."""
     state = getattr(error, "sqlstate", None)
     return state is None or state.startswith(("08", "57P"))
-
-
-def _last_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[-1].strip() if lines else type(error).__name__

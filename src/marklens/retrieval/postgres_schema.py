@@ -6,7 +6,7 @@ names the vector tables with the index each belongs to. The vectors of an index 
 
 from typing import TYPE_CHECKING
 
-from marklens.core.errors import ArtifactError, DatabaseError
+from marklens.core.errors import ArtifactError, DatabaseError, first_line
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -46,7 +46,7 @@ def migrate(connection: "Connection") -> None:
             connection.execute("CREATE EXTENSION IF NOT EXISTS vector")
     except (InsufficientPrivilege, UndefinedFile, FeatureNotSupported) as error:
         raise DatabaseError(
-            f"the database has no pgvector ({_first_line(error)}): install it, and have an administrator run "
+            f"the database has no pgvector ({first_line(error)}): install it, and have an administrator run "
             "CREATE EXTENSION vector"
         ) from error
     require_pgvector(connection)
@@ -106,7 +106,3 @@ def _applied(connection: "Connection") -> int:
     if applied > len(MIGRATIONS):
         raise ArtifactError("a newer Marklens has changed the database: install that version")
     return applied
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0]

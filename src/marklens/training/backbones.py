@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from marklens.core.errors import MissingExtraError, ModelError, UsageError
+from marklens.core.errors import MissingExtraError, ModelError, UsageError, first_line, last_line
 from marklens.core.types import PATCH_GRID
 
 LITE0 = "tf_efficientnet_lite0"
@@ -20,6 +20,9 @@ USUAL_STRIDE, FINE_STRIDE = 32, 16
 POOLING_POWER = 4.0
 """Of the generalised mean: on validation brands 1, 2, 3, 4, 5 and 8 gave 0.657, 0.661, 0.663, 0.664, 0.665
 and 0.665 mAP@100 (docs/benchmarks.md, experiments)."""
+
+LEAST = 1e-3
+"""What a map holds at least when it is pooled by a power."""
 
 
 class Backbone(nn.Module):
@@ -131,7 +134,7 @@ class Describer(nn.Module):
     def __init__(self, backbone: Backbone) -> None:
         super().__init__()
         self.backbone = backbone
-        self.power = POOLING_POWER if _is_never_negative(backbone) else 1.0
+        self.power = pooling_power(backbone)
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """Map uint8 (n, side, side, 3) to float (n, dims) and (n, PATCH_GRID², dims), row by row."""
@@ -141,10 +144,20 @@ class Describer(nn.Module):
             rows, columns = (_cells(int(side)).to(features) for side in features.shape[2:])
             grid = rows @ features @ columns.T
         patches = grid.permute(0, 2, 3, 1).reshape(-1, PATCH_GRID**2, self.backbone.dims)
-        if self.power == 1:
-            return features.mean((2, 3)), patches
-        powers = features.clamp(min=0) ** self.power
-        return powers.mean((2, 3)) ** (1 / self.power), patches
+        return pool(features, self.power), patches
+
+
+def pool(features: Tensor, power: float) -> Tensor:
+    """The generalised mean of a map, (n, dims, rows, columns) to (n, dims); power 1 is the mean."""
+    if power == 1:
+        return features.mean((2, 3))
+    # a channel of nothing but zeros has no gradient of its root
+    return (features.float().clamp(min=LEAST) ** power).mean((2, 3)) ** (1 / power)
+
+
+def pooling_power(backbone: Backbone) -> float:
+    """The power by which a network's map is pooled for searching, see `Describer`."""
+    return POOLING_POWER if _is_never_negative(backbone) else 1.0
 
 
 def _is_never_negative(backbone: Backbone) -> bool:
@@ -204,7 +217,7 @@ def load_file(path: Path, name: str, size: int) -> Backbone:
         else:
             content = torch.load(path, weights_only=True, map_location="cpu")
     except Exception as error:  # torch, pickle and safetensors each raise their own
-        raise ModelError(f"{path} cannot be read as weights: {str(error).splitlines()[0]}") from error
+        raise ModelError(f"{path} cannot be read as weights: {first_line(error)}") from error
     for key in ("backbone", "state_dict", "model"):
         content = content.get(key, content) if isinstance(content, dict) else content
     if not isinstance(content, dict):
@@ -218,9 +231,7 @@ def load_file(path: Path, name: str, size: int) -> Backbone:
     try:
         backbone.network.load_state_dict({key: tensors[key] for key in own})
     except RuntimeError as error:
-        raise ModelError(
-            f"the tensors of {path} do not fit {name}: {str(error).splitlines()[-1].strip()}"
-        ) from None
+        raise ModelError(f"the tensors of {path} do not fit {name}: {last_line(error)}") from None
     return backbone
 
 
@@ -243,7 +254,7 @@ def _fill_from_hub(backbone: Backbone) -> None:
         full = import_timm().create_model(backbone.name, pretrained=True, num_classes=0)
     except Exception as error:  # the hub's client raises errors of several packages
         raise ModelError(
-            f"the weights of {backbone.name} cannot be fetched ({str(error).splitlines()[0]}): give a file "
+            f"the weights of {backbone.name} cannot be fetched ({first_line(error)}): give a file "
             "with --weights, or --weights none"
         ) from error
     if hasattr(full, "set_input_size"):

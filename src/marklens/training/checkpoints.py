@@ -20,7 +20,7 @@ from marklens.core.artifacts import (
     write_atomic,
     write_json,
 )
-from marklens.core.errors import ArtifactError, UsageError
+from marklens.core.errors import ArtifactError, UsageError, first_line
 from marklens.training.backbones import Backbone
 
 FORMAT = 1
@@ -122,8 +122,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise ArtifactError(f"{path} is missing") from None
     except Exception as error:  # a damaged archive raises whatever it was damaged in
-        first = (str(error) or type(error).__name__).splitlines()[0]
-        raise ArtifactError(f"{path} is no checkpoint, or damaged ({first})") from error
+        raise ArtifactError(f"{path} is no checkpoint, or damaged ({first_line(error)})") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ArtifactError(f"{path} is no checkpoint of this version of Marklens")
     return content

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from marklens.training.backbones import Backbone
+from marklens.training.backbones import Backbone, pool, pooling_power
 from marklens.training.distributed import Mesh
 from marklens.training.losses import masked_contrast, smooth_ap, supervised_contrast, widened
 
@@ -44,6 +44,7 @@ class LearnerOptions:
     head_dims: int = 256
     head_weight: float = 1.0
     pooled_weight: float = 1.0
+    pooling: Literal["mean", "generalised"] = "mean"
     average: float = 0.0
 
     @property
@@ -100,11 +101,12 @@ class Encoder(nn.Module):
     def __init__(self, backbone: Backbone, options: LearnerOptions) -> None:
         super().__init__()
         self.backbone = backbone
+        self.power = pooling_power(backbone) if options.pooling == "generalised" else 1.0
         self.projection = _perceptron(backbone.dims, options.head_width, options.head_dims)
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """Map uint8 (n, size, size, 3) to the projection (n, head_dims) and pooled features (n, dims)."""
-        pooled = self.backbone(pixels).mean((2, 3))
+        pooled = pool(self.backbone(pixels), self.power)
         return self.projection(pooled), pooled
 
 

@@ -10,7 +10,7 @@ from marklens.core.types import Ids, Pixels, Vectors
 from marklens.embeddings.pca_reducer import fit_pca
 from marklens.evaluation.evaluator import Measures, Ranking, evaluate
 from marklens.evaluation.protocols import Groups, Query, group_queries
-from marklens.training.backbones import Backbone
+from marklens.training.backbones import Backbone, pool, pooling_power
 from marklens.training.pairs.packed_views import PackedViews
 
 DIMS = 512
@@ -70,14 +70,14 @@ def measure_vectors(vectors: Vectors, gallery: Gallery) -> Measures:
 
 def embed(backbone: Backbone, pixels: Pixels, device: torch.device) -> Vectors:
     """Pooled vectors, float32 (n, dims), of uint8 (n, size, size, 3), with running statistics."""
-    training = backbone.training
+    training, power = backbone.training, pooling_power(backbone)
     backbone.eval()
+    chunks = (
+        torch.from_numpy(np.ascontiguousarray(pixels[start : start + CHUNK]))
+        for start in range(0, len(pixels), CHUNK)
+    )
     with torch.inference_mode():
-        parts = [
-            backbone(torch.from_numpy(np.ascontiguousarray(pixels[start : start + CHUNK])).to(device))
-            .float().mean((2, 3)).cpu().numpy()
-            for start in range(0, len(pixels), CHUNK)
-        ]  # fmt: skip
+        parts = [pool(backbone(chunk.to(device)).float(), power).cpu().numpy() for chunk in chunks]
     backbone.train(training)
     return np.concatenate(parts).astype(np.float32)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from loguru import logger
 
-from marklens.core.errors import MarklensError, PictureError
+from marklens.core.errors import OF_THE_MACHINE, MarklensError, PictureError
 from marklens.core.images import read_file
 from marklens.core.ports import Dataset, Progress
 from marklens.core.resources import StopFlag
@@ -20,7 +20,7 @@ from marklens.engine import NAMED, Engine
 from marklens.pages.pictures import data_uri
 from marklens.pages.reasons import ReasonOnPage, overlays
 from marklens.results import SearchResult
-from marklens.text.extractor import mark_text
+from marklens.text.extractor import words_said
 from marklens.watching.conflicts import Conflict, Question, make_conflict
 from marklens.watching.filings import Key, is_before, key_of
 from marklens.watching.state import Known, WatchState
@@ -31,9 +31,8 @@ Decode = Callable[[bytes], Pixels]
 """Makes a picture of the bytes of a file."""
 AHEAD = 2
 """Searches begun or waiting for each worker."""
-PASSING = ("unreadable", "missing-file", "killed")
-PASSING_REASONS = ("no process to draw", "drawing it takes more than", "out of memory")
-"""Failures that say more of the machine at that moment than of the picture: it is tried again."""
+PASSING = OF_THE_MACHINE | {"unreadable", "missing-file"}
+"""Kinds of faults after which a picture is tried again; a file may still be on its way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +178,7 @@ class Watcher:
             picture, conflicts = search.answer.result()
         except PictureError as error:
             self._note(Fault(file, error.kind, error.reason))
-            if not _passes(error):
+            if error.kind not in PASSING:
                 self._state.pass_over(key, known, self._recipe)
             return
         except (MarklensError, OSError, MemoryError):
@@ -218,14 +217,13 @@ def find_conflicts(
         PictureError: the picture cannot be used.
         Interrupted: `stop` was set.
     """
-    given = mark_text(filing.text, [])
     # all that the search ranks: to count what is left out, and as likeness of words alone ranks last
     reach = max(question.top, engine.depth) + (0 if question.name_threshold is None else NAMED)
     result = engine.search(
         picture,
         reach,
         question.wanted,
-        text=None if given is None else given.text,
+        text=words_said(filing.text),
         read=question.read,
         stop=stop,
     )
@@ -235,10 +233,6 @@ def find_conflicts(
         conflicts.append(make_conflict(filing, result.text, hit, left_out, _shown(result, hit, explain)))
         watch.lap("reasons")
     return conflicts
-
-
-def _passes(error: PictureError) -> bool:
-    return error.kind in PASSING or error.reason.startswith(PASSING_REASONS)
 
 
 def _shown(result: SearchResult, hit: Hit, explain: Explain) -> dict[str, Any]:

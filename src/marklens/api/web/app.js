@@ -289,7 +289,7 @@ async function reasonParts(answer, hit, asked) {
   const { reason } = hit, parts = [];
   if (reason.patches) {
     const [ours, theirs] = reason.views;
-    const query = answer.query.view_pictures?.[ours] ?? await picture(asked, `views/${ours}`);
+    const query = answer.query.view_rows?.[reason.row] ?? await picture(asked, `views/${ours}`);
     const mark = await picture(hit.id, `views/${theirs}`);
     parts.push(element("div", { className: "pair" },
       element("figure", {}, overlay(query, reason.patches, "query"), element("figcaption", {}, `what you gave, ${ours} view`)),

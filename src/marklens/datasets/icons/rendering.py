@@ -16,7 +16,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from marklens.core.errors import MarklensError
+from marklens.core.errors import MarklensError, first_line
 from marklens.core.images import WHITE_MARK_LUMA
 from marklens.core.types import Fault
 
@@ -155,8 +155,7 @@ def _render(body: str, box: Box, size: int, ground: str) -> bytes:
     except (KeyboardInterrupt, SystemExit, MemoryError):
         raise
     except BaseException as error:  # the renderer's panics derive from BaseException
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ValueError(reason) from error
+        raise ValueError(first_line(error)) from error
 
 
 def _may_be_white(body: str) -> bool:

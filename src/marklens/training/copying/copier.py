@@ -83,6 +83,10 @@ class Copying:
         """These families always, no other ever."""
         return self._with({name: float(name in families) for name in FAMILIES})
 
+    def turned(self, times: float) -> "Copying":
+        """The same with geometry and cuts that many times as often."""
+        return self._with({name: min(1.0, times * getattr(self, name)) for name in GEOMETRY})
+
     def _with(self, chances: Mapping[str, float]) -> "Copying":
         if unknown := sorted({*chances} - {*FAMILIES}):
             raise UsageError(f"no family of changes {', '.join(unknown)}: choose of {', '.join(FAMILIES)}")
@@ -90,6 +94,7 @@ class Copying:
         return replace(self, **changed)
 
 
+GEOMETRY = ("crop", "flip", "stretch", "rotate", "occlude")
 FAMILIES = tuple(field.name for field in fields(Copying) if field.name not in {"strength", "most"})
 
 

@@ -43,6 +43,9 @@ def main(
     files = {drawing: icon_file(*drawing) for drawings in concepts.values() for drawing in drawings}
     images = out / "images"
     images.mkdir(parents=True, exist_ok=True)
+    wanted = set(files.values())
+    for other in (path for path in images.iterdir() if path.name not in wanted):  # of another choice
+        other.unlink()
     tasks = [
         RenderTask(images / file, icons[drawing][1].body, icons[drawing][1].box, SIZE)
         for drawing, file in files.items()

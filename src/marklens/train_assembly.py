@@ -35,6 +35,7 @@ from marklens.training.checkpoints import RunFolder
 from marklens.training.copying.copier import Copier, Copying
 from marklens.training.copying.words import make_word_bank
 from marklens.training.distributed import Mesh, join_mesh, leave_mesh
+from marklens.training.folding import SAMPLE, load_exported, unfold
 from marklens.training.lockups.fonts import find_fonts
 from marklens.training.memory import keep_freed_memory
 from marklens.training.moco import LearnerOptions, PairLearner
@@ -46,13 +47,10 @@ from marklens.training.pairs.pair_source import LoaderOptions, PackedPairs
 from marklens.training.pairs.positives import PositiveShares
 from marklens.training.run_state import LoopOptions, Outcome
 from marklens.training.trainer import Trainer
-from marklens.training.unfolding import load_exported, unfold
 from marklens.training.validation import Gallery, make_gallery
 
 T = TypeVar("T", LearnerOptions, LoopOptions)
 BUNDLED = "bundled"
-UNFOLDED = 1920
-"""Views whose statistics an exported network gets before it is trained on."""
 FREE = frozenset({"keep", "checkpoint_minutes", "workers", "patience"})
 """Settings that may change between two calls of one run."""
 
@@ -248,7 +246,7 @@ def _begun(wanted: TrainSettings, views: PackedViews) -> Backbone:
     if exported.suffix != ".onnx":
         return create_backbone(wanted.backbone, wanted.weights, wanted.size)
     backbone = load_exported(exported, wanted.backbone, wanted.size)
-    spread = np.linspace(0, len(views.pixels) - 1, UNFOLDED).round().astype(np.int64)
+    spread = np.linspace(0, len(views.pixels) - 1, SAMPLE).round().astype(np.int64)
     unfold(backbone, views.pixels[spread])
     return backbone
 

@@ -9,8 +9,8 @@ import torch
 from marklens.core.errors import ModelError
 from marklens.core.types import Pixels
 from marklens.embeddings.onnx_embedder import OnnxEmbedder, bundled_weights
-from marklens.training.backbones import LITE0, Describer, create_backbone, fit_to_views, pool
-from marklens.training.unfolding import load_exported, unfold
+from marklens.training.backbones import LITE0, Backbone, Describer, create_backbone, fit_to_views, pool
+from marklens.training.folding import blend, fold, load_exported, unfold
 
 SIZE = 64
 
@@ -41,7 +41,9 @@ def test_it_answers_as_the_file_before_and_after_unfolding() -> None:
             return Describer(fit_to_views(backbone, 224))(torch.from_numpy(views))[0].numpy()
 
     assert closest(answer(), wanted) > 0.9999
-    unfold(backbone, pictures(192, 112))
+    unfold(backbone, pictures(96, 112))
+    assert closest(answer(), wanted) > 0.9999
+    fold(backbone)
     assert closest(answer(), wanted) > 0.9999
 
 
@@ -55,6 +57,22 @@ def test_statistics_of_batches_are_near_what_it_does() -> None:
             return pool(backbone(torch.from_numpy(views)), 1).numpy()
 
     assert closest(pooled(training=False), pooled(training=True)) > 0.95
+
+
+def test_a_blend_goes_from_one_network_to_the_other() -> None:
+    views = pictures(96, SIZE)
+    trained, origin = load_exported(bundled_weights(), LITE0, SIZE), create_backbone(LITE0, "imagenet", SIZE)
+
+    def pooled(backbone: Backbone) -> np.ndarray:
+        with torch.no_grad():
+            return pool(backbone.eval()(torch.from_numpy(views[:32])), 1).numpy()
+
+    ends, between = (pooled(trained), pooled(origin)), pooled(blend(trained, origin, 0.5, views))
+    assert closest(pooled(blend(trained, origin, 0, views)), ends[0]) > 0.9999
+    assert closest(pooled(blend(trained, origin, 1, views)), ends[1]) > 0.9999
+    apart = closest(*ends)
+    assert all(closest(between, end) > apart + 0.05 for end in ends)
+    assert np.array_equal(pooled(trained), ends[0]), "what was given stays as it was"
 
 
 def test_other_files_are_refused(tmp_path: Path) -> None:

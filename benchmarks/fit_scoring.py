@@ -8,7 +8,6 @@ the plan's: these brands were told apart by their names, so names find them bett
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,7 +18,7 @@ from benchmarks.gathering import Gathered, gather, measured, open_raw
 from benchmarks.reporting import report
 from marklens import assembly
 from marklens.cli.progress import shown_progress
-from marklens.core.types import VIEW_BITS
+from marklens.core.types import VIEW_BITS, by_channel
 from marklens.embeddings.onnx_embedder import bundled_weights
 from marklens.embeddings.pca_reducer import PcaReducer, bundled_reducer
 from marklens.evaluation.protocols import Query, group_queries, read_groups
@@ -86,7 +85,7 @@ def tried(
     """The plan's weights, then what the search for better ones tries: patches first, then colour."""
 
     def row(weights: Weights) -> tuple[dict[str, Any], Weights]:
-        shown = {name.rstrip("_"): value for name, value in asdict(weights).items()}
+        shown = by_channel(weights)
         return {**shown, **measured(queries, gathered, weights, curves, gallery)}, weights
 
     yield row(Weights())

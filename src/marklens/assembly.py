@@ -1,6 +1,6 @@
 """The only place that turns settings into objects."""
 
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from marklens.core.artifacts import identity, sha256
-from marklens.core.errors import ArtifactError, DatabaseError, IndexMismatchError, UsageError
-from marklens.core.ports import LocalStore
+from marklens.core.errors import ArtifactError, IndexMismatchError, UsageError
+from marklens.core.ports import LocalStore, VectorStore
 from marklens.embeddings.onnx_embedder import OnnxEmbedder, bundled_weights
 from marklens.embeddings.patch_reducer import PatchReducer, find_patch_reducer
 from marklens.embeddings.pca_reducer import PcaReducer, bundled_reducer
@@ -137,45 +137,74 @@ def open_engine(root: Path, settings: Settings) -> Engine:
     manifest, embedder, patches = recall(folder, settings)
     catalog = Catalog.open(folder.catalog)
     try:
+        files = _open_files(folder, manifest, catalog, settings.search.rerank and patches is not None)
+        return _assembled(settings, manifest, embedder, patches, catalog, files)
+    except BaseException:
+        catalog.close()
+        raise
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """What is open of an index beside its catalog, all of one state."""
+
+    folder: IndexFolder
+    store: VectorStore
+    reducer: PcaReducer
+    patches: PatchStore | None
+    texts: tuple[int, int] | None
+    version: str
+
+
+def _open_files(folder: IndexFolder, manifest: Manifest, catalog: Catalog, patches: bool) -> _Files:
+    try:
         store = open_store(folder.vectors, server=folder.server_of(manifest.store))
         reducer, held = PcaReducer.load(folder.pca), catalog.counts()
         require_counts(folder, manifest, held.marks + held.removed, len(store))
-        kept = PatchStore(folder.patches) if patches and settings.search.rerank else None
+        kept = PatchStore(folder.patches) if patches else None
         if kept is not None:
             require_counts(folder, manifest, held.marks + held.removed, len(kept))
-        version, texts = sha256(folder.manifest), identity(folder.texts)
+        files = _Files(folder, store, reducer, kept, identity(folder.texts), sha256(folder.manifest))
         if Manifest.load(folder) != manifest:
-            raise ArtifactError(f"the files of {root} may be of two states")
-    except (DatabaseError, UsageError):
-        catalog.close()
-        raise
+            raise ArtifactError(f"the files of {folder.root} may be of two states")
     except ArtifactError as error:
-        catalog.close()
         if is_locked(folder) or Manifest.load(folder) != manifest:
-            raise ArtifactError(f"the index in {root} is being changed: try again") from error
+            raise ArtifactError(f"the index in {folder.root} is being changed: try again") from error
         raise
-    maker = make_view_maker(remembered_options(manifest))
-    looking = settings.search.extract if settings.search.rerank and patches is None else 0
-    if looking:
+    return files
+
+
+def _assembled(
+    settings: Settings,
+    manifest: Manifest,
+    embedder: OnnxEmbedder,
+    patches: PatchReducer | None,
+    catalog: Catalog,
+    files: _Files,
+) -> Engine:
+    maker, reach = make_view_maker(remembered_options(manifest)), None
+    local: LocalStore | None = files.patches
+    if settings.search.rerank and settings.search.extract and patches is None:  # it kept none: look again
         patches = make_patch_reducer(settings, embedder, settings.patches.dims or PatchSettings().dims)
+        reach = settings.search.extract if patches else None
     describer = ViewDescriber(embedder, patches, color_histograms)
-    looking = looking if patches else 0
+    if reach is not None:
+        local = ExtractedPatches(partial(views_again, catalog, maker), describer.describe, EXTRACTED_BYTES)
     profile = find_scoring(settings, embedder)
-    calibration = calibrated_for(profile, manifest.rarity, _bundled(reducer, embedder))
-    extracted = ExtractedPatches(partial(views_again, catalog, maker), describer.describe, EXTRACTED_BYTES)
+    calibration = calibrated_for(profile, manifest.rarity, _bundled(files.reducer, embedder))
     return Engine(
         maker,
         describer,
-        reducer,
-        store,
+        files.reducer,
+        files.store,
         catalog,
-        make_reranker(settings, profile, calibration, extracted if looking else kept, looking or None),
+        make_reranker(settings, profile, calibration, local, reach),
         asdict(manifest.recipe),
-        partial(_open_names, folder, texts),
+        partial(_open_names, files.folder, files.texts),
         settings.search.depth,
         settings.search.cache_mb << 20,
         settings.search.mirrored,
-        version=version,
+        version=files.version,
         content=manifest.content,
     )
 

@@ -5,10 +5,11 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from marklens.core.stopwatch import Stopwatch
+from marklens.core.types import by_channel
 
 if TYPE_CHECKING:
     from marklens.core.resources import StopFlag
-    from marklens.core.types import Filter, Hit, Pixels
+    from marklens.core.types import Filter, Hit
     from marklens.engine import Engine
     from marklens.results import Explained, SearchResult
     from marklens.text.explanation import Explanation
@@ -23,43 +24,35 @@ class Asked:
         text: the name on the mark.
         crop: as it was given.
         wanted: what every hit must satisfy.
-        rerank: whether stage 2 is wanted.
-        read: whether the name shall be read off the picture.
     """
 
     file: str
     text: str | None
     crop: str | None
     wanted: "Filter"
-    rerank: bool
-    read: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A search with its answer; `timings` count the decoding too."""
-
-    asked: Asked
-    picture: "Pixels | None"
-    result: "SearchResult"
-    timings: dict[str, float]
 
 
 def search_document(
-    engine: "Engine", answer: Answer, explain: bool, stop: "StopFlag | None" = None
+    engine: "Engine",
+    asked: Asked,
+    result: "SearchResult",
+    timings: Mapping[str, float],
+    explain: bool,
+    stop: "StopFlag | None" = None,
 ) -> dict[str, Any]:
     """The document of ``marklens search --json``.
 
     Args:
         engine: that searched.
-        answer: what it found.
+        asked: what for.
+        result: what it found.
+        timings: milliseconds by stage, decoding included.
         explain: whether each hit gets its reason.
         stop: looked at before each reason.
 
     Raises:
         Interrupted: `stop` was set.
     """
-    asked, result = answer.asked, answer.result
     hits = [hit_document(hit) for hit in result.hits]
     if explain:
         _add_reasons(hits, engine, result, stop)
@@ -74,13 +67,13 @@ def search_document(
         },
         "hits": hits,
         **_noted(result),
-        "timings_ms": _rounded(answer.timings),
+        "timings_ms": _rounded(timings),
     }
 
 
 def hit_document(hit: "Hit") -> dict[str, Any]:
     """One hit in the documents of the search commands."""
-    scores = {name.rstrip("_"): value for name, value in asdict(hit.scores).items()}
+    scores = by_channel(hit.scores)
     return {
         "rank": hit.rank,
         "id": hit.mark.id,

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from marklens import assembly
@@ -25,6 +26,7 @@ from marklens.training.exporting import (
     export_onnx,
     onnx_pooled,
 )
+from marklens.training.folding import SAMPLE, blend
 from marklens.training.validation import Gallery, measure_vectors
 
 VERIFIED_MARKS = 1000
@@ -50,7 +52,12 @@ class Exported:
 
 
 def export(
-    checkpoint: str, out: Path, precision: Precision, verify: Path | None, settings: Settings
+    checkpoint: str,
+    out: Path,
+    precision: Precision,
+    verify: Path | None,
+    settings: Settings,
+    share: float = 0.0,
 ) -> Exported:
     """Write a network as ONNX and compare it with PyTorch before it is kept.
 
@@ -60,15 +67,21 @@ def export(
         precision: of the computation.
         verify: a dataset of real marks; int8 needs one, it is calibrated on them.
         settings: of the views.
+        share: of ImageNet's weights in the result, 0..1, see `training.folding.blend`.
 
     Raises:
-        UsageError: there is no such checkpoint, or int8 has nothing to be calibrated on.
+        UsageError: there is no such checkpoint, or int8 or a blend has no pictures to be fitted on.
         ModelError: the file answers otherwise than PyTorch; nothing is written.
     """
     if precision == "int8" and verify is None:
         raise UsageError("--int8 is calibrated on real marks: name a dataset with --verify")
-    backbone = fit_to_views(_network(checkpoint), settings.views.size)
+    if share and verify is None:
+        raise UsageError("--imagenet-share is fitted on real marks: name a dataset with --verify")
     gallery = _gallery(verify, settings) if verify else None
+    network = _network(checkpoint)
+    if share and gallery is not None:
+        network = _blended(network, share, gallery.pixels)
+    backbone = fit_to_views(network, settings.views.size)
     pixels = check_views(settings.views.size) if gallery is None else gallery.pixels
     result: list[Exported] = []
 
@@ -98,6 +111,14 @@ def _network(checkpoint: str) -> Backbone:
     if not Path(checkpoint).exists():
         raise UsageError(f"no checkpoint '{checkpoint}': give 'imagenet', a run's folder or a file in it")
     return load_backbone(Path(checkpoint))
+
+
+def _blended(network: Backbone, share: float, views: Pixels) -> Backbone:
+    origin = create_backbone(network.name, IMAGENET, network.size)
+    spread = np.linspace(0, len(views) - 1, min(SAMPLE, len(views))).round().astype(np.int64)
+    side = (network.size, network.size)
+    sample = [cv2.resize(views[row], side, interpolation=cv2.INTER_AREA) for row in spread]
+    return blend(network, origin, share, np.stack(sample).astype(np.uint8))
 
 
 def _gallery(dataset: Path, settings: Settings) -> Gallery:

@@ -39,7 +39,7 @@ from marklens.training.folding import SAMPLE, load_exported, unfold
 from marklens.training.lockups.fonts import find_fonts
 from marklens.training.memory import keep_freed_memory
 from marklens.training.moco import LearnerOptions, PairLearner
-from marklens.training.pairs.groups import LEFT_OUT, keep_apart, looks_of, spread_around
+from marklens.training.pairs.groups import LEFT_OUT, alike, keep_apart, looks_of, spread_around
 from marklens.training.pairs.masked_preparer import MaskedPreparer, Masks, catalog_masks
 from marklens.training.pairs.packed_views import TABLES, PackedViews
 from marklens.training.pairs.packing import Preparer, pack_views
@@ -173,7 +173,7 @@ class _Packer:
     def _make(self, dataset: Path, out: Path, split: Split, names: set[str], size: int) -> None:
         everything = list(open_dataset(dataset).marks(lambda fault: None))
         imported = all((dataset / f"groups_{name}.json").is_file() for name in SPLITS)
-        groups = read_groups(self.request.groups) if self.request.groups else groups_of(dataset)
+        groups = alike(self.request.groups) if self.request.groups else groups_of(dataset)
         apart: Sequence[Mark] = []
         kept: Sequence[Mark] = everything
         if split == "train":

@@ -171,7 +171,7 @@ def test_reasons_end_when_nobody_waits_for_them(index: Path, marks: Path) -> Non
 
     from marklens.core.images import read_picture
     from marklens.core.resources import StopFlag
-    from marklens.documents import Answer, Asked, search_document
+    from marklens.documents import Asked, search_document
 
     service, stop, seen = quick_service(index), StopFlag(), []
     with service.index.lent() as engine:
@@ -184,9 +184,9 @@ def test_reasons_end_when_nobody_waits_for_them(index: Path, marks: Path) -> Non
             return explain(*of)
 
         engine.explain = noted  # type: ignore[method-assign]
-        asked = Asked("mark0003.png", None, None, Filter(), True, False)
+        asked = Asked("mark0003.png", None, None, Filter())
         with pytest.raises(Interrupted):
-            search_document(engine, Answer(asked, None, result, dict(result.timings_ms)), True, stop)
+            search_document(engine, asked, result, result.timings_ms, True, stop)
         assert len(seen) == 1
 
 

@@ -199,23 +199,6 @@ def test_create_refuses_repeated_ids_and_keeps_the_old_file(tmp_path: Path) -> N
         assert catalog.number("a") == 0
 
 
-def test_relocate(tmp_path: Path) -> None:
-    path = tmp_path / "catalog.sqlite"
-    inside = Mark("a", "sub/a.png", Path("/data/l3d/images/sub/a.png"))
-    loose = Mark("b", "b.png", Path("/data/other/renamed.png"))
-    Catalog.create(path, marks_to_entries(inside, loose))
-    with Catalog.open(path, writable=True) as catalog:
-        digest = catalog.content_digest()
-        catalog.relocate(Path("/data/l3d"), Path("/mnt/moved"))
-        found = catalog.marks([0, 1])
-        assert found[0].path == Path("/mnt/moved/images/sub/a.png")
-        assert found[0].file == "sub/a.png"
-        assert found[1] == loose
-        assert catalog.content_digest() == digest
-        with pytest.raises(UsageError, match="/data/other"):
-            catalog.relocate(Path("/data/l3"), Path("/x"))
-
-
 def test_facets(catalog: Catalog) -> None:
     assert catalog.facets(Filter()).years == {1999: 1, 2004: 1, 2005: 1}
     catalog.remove(["bolt"])

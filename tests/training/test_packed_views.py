@@ -24,7 +24,7 @@ from marklens.preprocessing.pipeline import PreparedMark, ViewMaker, ViewOptions
 from marklens.preprocessing.text_detector import NoDetector, create_text_detector
 from marklens.retrieval.catalog import Catalog
 from marklens.training.pairs import packing
-from marklens.training.pairs.groups import LEFT_OUT, looks_of, pair_groups
+from marklens.training.pairs.groups import LEFT_OUT, alike, looks_of
 from marklens.training.pairs.masked_preparer import MaskedPreparer, catalog_masks
 from marklens.training.pairs.packed_views import PIXELS, TABLES, PackedViews, packed_masks
 from marklens.training.pairs.packing import PackReport, pack_views
@@ -207,7 +207,11 @@ def test_nothing_to_pack_is_said(tmp_path: Path) -> None:
 def test_sure_pairs_are_groups(tmp_path: Path) -> None:
     pairs = [{"a": "1.png", "b": "2.png", "grade": grade} for grade in ("gold", "weak", "duplicate")]
     write_json(tmp_path / "similar_pairs.json", {"pairs": pairs})
-    assert len(pair_groups(tmp_path / "similar_pairs.json")) == 2
+    assert list(alike(tmp_path / "similar_pairs.json").values()) == [("1.png", "2.png")] * 2
+    write_json(tmp_path / "groups.json", {"pairs": ["1.png", "2.png"], "acme": ["3.png", "4.png"]})
+    assert set(alike(tmp_path / "groups.json")) == {"pairs", "acme"}
+    with pytest.raises(UsageError, match="does not exist"):
+        alike(tmp_path / "none.json")
 
 
 def test_no_brand_of_another_split_is_selected(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from marklens.api.schemas import (
 from marklens.api.searching import Options, mark_number
 from marklens.api.service import Service, Work
 from marklens.core.images import MAX_BYTES
+from marklens.core.types import by_channel
 from marklens.engine import Engine
 from marklens.questions import require_words
 
@@ -243,12 +244,11 @@ async def version(service: ServiceOf) -> Response:
     """Marklens, the network, the index."""
 
     def look(engine: Engine) -> dict[str, Any]:
-        from dataclasses import asdict
 
         from marklens import __version__
 
         recipe = engine.recipe
-        weights = {name.rstrip("_"): value for name, value in asdict(engine.weights).items()}
+        weights = by_channel(engine.weights)
         return {
             "marklens": __version__,
             "marks": engine.catalog.counts().marks,

@@ -13,7 +13,7 @@ from marklens.core.images import read_picture
 from marklens.core.resources import StopFlag
 from marklens.core.stopwatch import Stopwatch
 from marklens.core.types import Crop, Filter, Pixels
-from marklens.documents import Answer, Asked, search_document, text_document
+from marklens.documents import Asked, search_document, text_document
 from marklens.engine import Engine
 from marklens.opened.pictures import Loaded
 from marklens.opened.question import Question, weights_of
@@ -151,9 +151,8 @@ class Searcher:
         timings: Mapping[str, float],
         name: str,
     ) -> dict[str, Any]:
-        asked = Asked(name, question.text, question.crop, question.wanted, question.rerank, question.read)
-        answer = Answer(asked, None, self._shown(result), dict(timings))
-        document = search_document(self.engine, answer, self.options.explain, self.stop)
+        asked, shown = Asked(name, question.text, question.crop, question.wanted), self._shown(result)
+        document = search_document(self.engine, asked, shown, timings, self.options.explain, self.stop)
         if self.options.show_views and result.views:
             rows = [(view.kind.label, data_uri(view.pixels)) for view in result.views]
             document["query"]["view_pictures"] = dict(reversed(rows))  # of several of a kind the first

@@ -33,7 +33,8 @@ def train(
         Path | None, typer.Option(help="An index of the dataset whose text masks are taken.")
     ] = None,
     groups: Annotated[
-        Path | None, typer.Option(help="Brand groups: marks of a group are alike, never strangers.")
+        Path | None,
+        typer.Option(help="Groups of marks that are alike, or the similar_pairs.json of 'dataset pairs'."),
     ] = None,
     validate: Annotated[
         Path | None, typer.Option(help="Groups to measure Recall@100 on; never learned from.")
@@ -42,7 +43,9 @@ def train(
         Path | None, typer.Option(help="The dataset that is searched to measure.", show_default="DATASET")
     ] = None,
     backbone: Annotated[str | None, typer.Option(help="Any network of timm, by its name.")] = None,
-    weights: Annotated[str | None, typer.Option(help="imagenet, none, or a file.")] = None,
+    weights: Annotated[
+        str | None, typer.Option(help="imagenet, none, a file, or bundled: what ships.")
+    ] = None,
     queue_size: Annotated[
         int | None, typer.Option(help="Older keys kept as negatives; 0: those of the batch only.")
     ] = None,

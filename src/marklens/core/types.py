@@ -1,9 +1,10 @@
 """What crosses the borders between rooms: plain frozen data, no behaviour beyond checking itself."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import IntEnum
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -285,6 +286,15 @@ class Scores:
     spatial: float | None = None
     text: float | None = None
     color: float | None = None
+
+
+def by_channel(values: Any) -> dict[str, Any]:
+    """Scores or weights by the names of their channels, without what Python's own words made necessary."""
+    return {field.name.rstrip("_"): getattr(values, field.name) for field in fields(values)}
+
+
+CHANNELS = tuple(by_channel(Scores()))
+"""The names of the channels, as JSON, options and pages have them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from marklens.core.errors import MissingExtraError, PictureError
 from marklens.core.types import Hit, Mark, Scores, View
-from marklens.documents import Answer, Asked, search_document, text_document
+from marklens.documents import Asked, search_document, text_document
 from marklens.engine import Engine
 from marklens.opened.pictures import Loaded
 from marklens.opened.question import Question, weights_of
@@ -141,11 +141,8 @@ class Hits(Sequence["Found"]):
         if not asking.pictures and question.mark is None:
             assert question.text is not None
             return text_document(asking.engine, question.text, shown, question.wanted, explain)
-        asked = Asked(
-            asking.name, question.text, question.crop, question.wanted, question.rerank, question.read
-        )
-        answer = Answer(asked, None, shown, dict(asking.timings))
-        document = search_document(asking.engine, answer, explain)
+        asked = Asked(asking.name, question.text, question.crop, question.wanted)
+        document = search_document(asking.engine, asked, shown, asking.timings, explain)
         if question.mark is not None:
             document["query"]["mark_id"] = question.mark
         return document

@@ -2,14 +2,14 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from marklens import __version__
 from marklens.core.errors import UsageError
-from marklens.core.types import Filter, Hit
+from marklens.core.types import Filter, Hit, by_channel
 from marklens.engine import Engine
 from marklens.opened.pictures import Loaded
 from marklens.opened.question import Question
@@ -66,7 +66,7 @@ def make_record(
         "index": origin.version,
         "model": origin.model,
         "settings": {section: dict(values) for section, values in origin.settings.items()},
-        "weights": {name.rstrip("_"): value for name, value in asdict(weights).items()},
+        "weights": by_channel(weights),
         "question": {
             "pictures": [
                 {"file": picture.file, "sha256": picture.sha256, "pixels": picture.digest}

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from marklens.core.types import Hit, Mark, Scores
+from marklens.core.types import Hit, Mark, Scores, by_channel
 from marklens.pages.pictures import data_uri
 from marklens.pages.reasons import Overlay, ReasonOnPage, overlays
 
@@ -61,5 +61,4 @@ def origin(mark: Mark) -> str:
 
 def channels(scores: Scores) -> tuple[tuple[str, float], ...]:
     """Name and score of every channel that applies, in the order of the contract."""
-    named = {"global": scores.global_, "spatial": scores.spatial, "text": scores.text, "color": scores.color}
-    return tuple((name, score) for name, score in named.items() if score is not None)
+    return tuple((name, score) for name, score in by_channel(scores).items() if score is not None)

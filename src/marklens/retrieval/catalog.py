@@ -1,6 +1,5 @@
 """The catalog of an index: every mark with its codes, views and text mask, in one SQLite file."""
 
-import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -8,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 
 from marklens.core.artifacts import write_atomic
-from marklens.core.errors import ArtifactError, UsageError
+from marklens.core.errors import ArtifactError
 from marklens.core.types import Bools, Filter, Mark, ReadText, ViewKind
 from marklens.retrieval.catalog_codes import Codes, count_codes
 from marklens.retrieval.catalog_database import Database, bindable, new_database, unique_rows
@@ -36,7 +35,6 @@ from marklens.retrieval.catalog_schema import (
     select_marks,
     select_readings,
     select_views,
-    under,
 )  # fmt: skip
 
 __all__ = ["Catalog", "CatalogCounts", "Entry"]
@@ -161,27 +159,6 @@ class Catalog:
             " AND id NOT IN (SELECT id FROM marks WHERE removed = 0) ORDER BY id, number"
         )
         return dict(self._database.rows(sql))
-
-    def relocate(self, old_root: Path, new_root: Path) -> None:
-        """Say that the pictures under one folder have moved to another.
-
-        Raises:
-            UsageError: no picture lies under `old_root`; the message lists the folders there are.
-        """
-        with self._database.writing() as db:
-            roots = db.execute("SELECT id, path FROM roots").fetchall()
-            moved = [
-                (bindable(new), id)
-                for id, path in roots
-                if (new := under(path, old_root, new_root)) is not None
-            ]
-            if not moved:
-                known = ", ".join(path for _, path in roots[:5])
-                raise UsageError(f"no picture lies under {old_root}; the pictures are in {known}")
-            try:
-                db.executemany("UPDATE roots SET path = CAST(? AS TEXT) WHERE id = ?", moved)
-            except sqlite3.IntegrityError:
-                raise UsageError(f"{new_root} is in the catalog already, with other pictures") from None
 
     def marks(self, numbers: Iterable[int]) -> dict[int, Mark]:
         """The marks under these numbers, removed ones too; unknown numbers are left out."""

@@ -236,14 +236,6 @@ def split_path(mark: Mark) -> tuple[str, str]:
     return str(PurePath(path).parent), PurePath(path).name
 
 
-def under(path: str, old_root: Path, new_root: Path) -> str | None:
-    """`path` with its beginning `old_root` replaced by `new_root`; None where it lies elsewhere."""
-    old, whole = Path(os.path.abspath(old_root)), Path(path)
-    return (
-        str(Path(os.path.abspath(new_root)) / whole.relative_to(old)) if whole.is_relative_to(old) else None
-    )
-
-
 def _json(numbers: Iterable[int]) -> str:
     return f"[{','.join(str(int(number)) for number in numbers)}]"
 

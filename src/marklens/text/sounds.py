@@ -63,11 +63,6 @@ def recipe(reader: Reader) -> str:
     return mine if reader == "rules" else f"{mine} {lexicon.recipe()}"
 
 
-def best_reader() -> Reader:
-    """``dictionary`` where the extra ``phonetics`` is installed, else ``rules``."""
-    return "dictionary" if lexicon.available() else "rules"
-
-
 @lru_cache(maxsize=65536)
 def readings(word: str, reader: Reader = "rules") -> Readings:
     """Read a word aloud in every language, as segment codes.

@@ -1,10 +1,10 @@
 """What a watch looks for, and what it finds."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
-from marklens.core.types import Filter, Hit, Mark
+from marklens.core.types import Filter, Hit, Mark, by_channel
 from marklens.risk import Risk, first_of, judge
 
 LINK_NAMES = ("link", "url", "href")
@@ -111,7 +111,7 @@ def make_conflict(
         left_out: see `Conflict`.
         shown: see `Conflict`.
     """
-    scores = {name.rstrip("_"): value for name, value in asdict(hit.scores).items()}
+    scores = by_channel(hit.scores)
     return Conflict(
         mark_document(filing, words),
         mark_document(hit.mark, hit.words),

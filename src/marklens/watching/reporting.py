@@ -12,7 +12,7 @@ from loguru import logger
 
 from marklens.core.artifacts import write_text
 from marklens.core.errors import DiskSpaceError
-from marklens.core.types import Fault
+from marklens.core.types import CHANNELS, Fault
 from marklens.pages.reasons import Overlay, Patch
 from marklens.pages.watch_page import Case, ConflictCard, Party, watch_page
 from marklens.risk import CLASS_NAMES, OWNER_NAMES, STATUS_NAMES, first_of
@@ -148,13 +148,12 @@ def _facts(mark: Mapping[str, Any]) -> dict[str, str]:
 def conflicts_table(conflicts: Sequence[Conflict]) -> str:
     """The table of a report, as CSV: one line a conflict."""
     sides = ("number", "file", "words", *_FACTS, "Vienna", "link")
-    channels = ("global", "spatial", "text", "color")
     out = io.StringIO()
     lines = csv.writer(out, lineterminator="\n")
     lines.writerow(
         [
             *(f"filing {name}" for name in sides), *(f"mark {name}" for name in sides),
-            "score", *channels, "risk", "reasons", "left out",
+            "score", *CHANNELS, "risk", "reasons", "left out",
         ]
     )  # fmt: skip
     for conflict in conflicts:
@@ -163,7 +162,7 @@ def conflicts_table(conflicts: Sequence[Conflict]) -> str:
             for mark in (conflict.filing, conflict.mark)
             for name in sides
         ]
-        scores = [conflict.score, *(conflict.scores[name] for name in channels)]
+        scores = [conflict.score, *(conflict.scores[name] for name in CHANNELS)]
         shown = ["" if score is None else f"{score:.4f}" for score in scores]
         reasons = _cell("; ".join(conflict.risk.reasons))
         lines.writerow([*map(_cell, cells), *shown, conflict.risk.level, reasons, conflict.left_out or ""])

@@ -1,11 +1,11 @@
 """Which marks are one brand or one picture: positives where drawn anew, never negatives of each other."""
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from marklens.core.artifacts import read_json
 from marklens.core.errors import PictureError
 from marklens.core.file_names import FileFinder
 from marklens.core.images import read_picture
@@ -14,7 +14,7 @@ from marklens.core.types import Fault, Ids, Mark, Pixels
 from marklens.datasets.analysis.duplicates import FINE_DISTANCE, NEAR_DISTANCE, SURE_BITS
 from marklens.datasets.analysis.near_duplicates import group_near
 from marklens.datasets.analysis.perceptual_hash import Look, look_at
-from marklens.datasets.grouping import cluster, find_groups
+from marklens.datasets.grouping import cluster, find_groups, read_groups
 from marklens.preprocessing.pipeline import ViewMaker
 
 LEFT_OUT = -1
@@ -24,14 +24,18 @@ TRUSTED = frozenset({"gold", "duplicate"})
 """Grades of pairs that say one brand, or one picture."""
 
 
-def pair_groups(path: Path) -> list[tuple[str, Sequence[str]]]:
-    """The pairs graded gold or duplicate of a ``similar_pairs.json``, each a group of two.
+def alike(path: Path) -> Mapping[str, Sequence[str]]:
+    """Groups of marks that are alike: a file of groups, or the sure pairs of a ``similar_pairs.json``.
 
     Raises:
-        ArtifactError: the file is missing or damaged.
+        UsageError: the file is missing or holds something else.
     """
-    pairs = read_json(path)["pairs"]
-    return [("pair", (pair["a"], pair["b"])) for pair in pairs if pair["grade"] in TRUSTED]
+    try:
+        pairs = json.loads(path.read_text(encoding="utf-8-sig"))["pairs"]
+        sure = [(pair["a"], pair["b"]) for pair in pairs if pair["grade"] in TRUSTED]
+    except (OSError, ValueError, KeyError, TypeError):
+        return read_groups(path)  # which says what is wrong, where it is none either
+    return {f"pair {number}": pair for number, pair in enumerate(sure)}
 
 
 def look_of(square: Pixels) -> Look:

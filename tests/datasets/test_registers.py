@@ -3,6 +3,7 @@
 import io
 import json
 import tracemalloc
+import unicodedata
 import zipfile
 from collections import Counter
 from pathlib import Path
@@ -112,6 +113,13 @@ def test_a_picture_is_found_by_the_number_of_its_mark(tmp_path: Path, images: Pa
     text = ST66.replace("<MarkImageFilename>018000001.JPG</MarkImageFilename>", "")
     (tmp_path / "r.xml").write_text(text)
     assert [mark.file for mark in read(tmp_path / "r.xml", images)[0]] == ["018000001.jpg"]
+
+
+def test_a_picture_is_found_however_its_accents_are_composed(tmp_path: Path, images: Path) -> None:
+    (images / unicodedata.normalize("NFD", "café.jpg")).write_bytes(b"3")
+    (tmp_path / "r.xml").write_text(ST66.replace("018000001.JPG", "CAFÉ.JPG"))
+    marks = read(tmp_path / "r.xml", images)[0]
+    assert [unicodedata.normalize("NFC", mark.file) for mark in marks] == ["café.jpg"]
 
 
 def test_damage_costs_what_comes_after_it_in_that_file(tmp_path: Path, images: Path) -> None:

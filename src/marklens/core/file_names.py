@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 def fold(file: str) -> str:
     """A file name whatever its case, its separators and the way its accents are composed."""
-    return unicodedata.normalize("NFC", file).casefold().replace("\\", "/").removeprefix("./")
+    composed = file if file.isascii() else unicodedata.normalize("NFC", file)
+    return composed.casefold().replace("\\", "/").removeprefix("./")
 
 
 class FileFinder:

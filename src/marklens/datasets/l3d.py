@@ -7,12 +7,12 @@ is reported and costs one entry or one field.
 
 import json
 import os
-import unicodedata
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from marklens.core.errors import DatasetError
+from marklens.core.file_names import fold
 from marklens.core.images import PICTURE_ENDINGS
 from marklens.core.types import Fault, Mark
 from marklens.datasets.entries import choose_id, parse_fields
@@ -122,7 +122,7 @@ class _Listing:
     def __init__(self, folder: Path, on_fault: OnFault) -> None:
         self._names: dict[str, str | tuple[str, ...]] = {}
         for name in _files_below(folder, on_fault):
-            key = _folded(name)
+            key = fold(name)
             before = self._names.get(key)
             if before is None:
                 self._names[key] = name
@@ -131,7 +131,7 @@ class _Listing:
 
     def find(self, name: str) -> tuple[str, ...]:
         """The exact file, else every file whose name differs only in case."""
-        found = self._names.get(_folded(name))
+        found = self._names.get(fold(name))
         if found is None:
             return ()
         if isinstance(found, str):
@@ -212,8 +212,3 @@ def _files_below(folder: Path, on_fault: OnFault, prefix: str = "") -> Iterator[
 
 def _is_picture(name: str) -> bool:
     return os.path.splitext(name)[1].lower() in PICTURE_ENDINGS
-
-
-def _folded(name: str) -> str:
-    """The form in which names are compared: composed, without case."""
-    return name.casefold() if name.isascii() else unicodedata.normalize("NFC", name).casefold()

@@ -12,6 +12,7 @@ from pathlib import Path
 from xml.etree.ElementTree import Element
 
 from marklens.core.errors import DatasetError
+from marklens.core.file_names import fold
 from marklens.core.images import PICTURE_ENDINGS
 from marklens.core.types import Fault, Mark
 from marklens.datasets.entries import parse_fields
@@ -126,7 +127,7 @@ class RegisterDataset:
         """The picture's name on the disk, by the register's name for it, else by the mark's number."""
         bare = re.split(r"[/\\]", named)[-1].partition("?")[0] if named else ""
         for name in filter(None, (bare, number)):
-            found = self._pictures.get(name.casefold()) or self._pictures.get(_stem(name))
+            found = self._pictures.get(fold(name)) or self._pictures.get(_stem(name))
             if found:
                 return found
         return None
@@ -146,16 +147,16 @@ def _pictures(folder: Path) -> dict[str, str]:
         for name in sorted(names):
             if Path(name).suffix.lower() in PICTURE_ENDINGS:
                 path = (Path(parent) / name).relative_to(folder).as_posix()
-                found.setdefault(name.casefold(), path)
+                found.setdefault(fold(name), path)
                 found.setdefault(_stem(name), path)
     return found
 
 
 def _stem(name: str) -> str:
     """A folded file name without the ending of a picture; a number such as ``97.123`` stays whole."""
-    folded = name.casefold()
-    stem, ending = os.path.splitext(folded)
-    return stem if ending in PICTURE_ENDINGS else folded
+    whole = fold(name)
+    stem, ending = os.path.splitext(whole)
+    return stem if ending in PICTURE_ENDINGS else whole
 
 
 def _named_picture(record: Element) -> str | None:

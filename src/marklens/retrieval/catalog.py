@@ -8,6 +8,7 @@ from types import TracebackType
 
 from marklens.core.artifacts import write_atomic
 from marklens.core.errors import ArtifactError
+from marklens.core.file_names import fold
 from marklens.core.types import Bools, Filter, Mark, ReadText, ViewKind
 from marklens.retrieval.catalog_codes import Codes, count_codes
 from marklens.retrieval.catalog_database import Database, bindable, new_database, unique_rows
@@ -30,7 +31,6 @@ from marklens.retrieval.catalog_schema import (
     TABLES,
     Entry,
     digest,
-    folded,
     insert,
     select_marks,
     select_readings,
@@ -180,7 +180,7 @@ class Catalog:
             "SELECT number FROM marks WHERE folded = CAST(? AS TEXT) AND removed = 0"
             " ORDER BY file <> CAST(? AS TEXT), number LIMIT 1"
         )
-        number: int | None = self._database.value(sql, bindable(folded(file_or_id)), bindable(file_or_id))
+        number: int | None = self._database.value(sql, bindable(fold(file_or_id)), bindable(file_or_id))
         return number
 
     def files(self) -> dict[int, str]:

@@ -4,7 +4,6 @@ import hashlib
 import os
 import re
 import sqlite3
-import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -13,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from marklens.core.file_names import fold
 from marklens.core.types import PATCH_GRID, Bools, Mark, ReadText, ViewKind
 from marklens.retrieval.catalog_database import bindable
 
@@ -203,11 +203,6 @@ def is_code(text: str) -> bool:
     return _CODE.fullmatch(text) is not None
 
 
-def folded(file: str) -> str:
-    """The spelling under which a file name is looked up: composed, without case."""
-    return unicodedata.normalize("NFC", file).casefold()
-
-
 def _chunks(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
     rest = iter(entries)
     while chunk := list(islice(rest, CHUNK)):
@@ -220,7 +215,7 @@ def _mark_row(db: sqlite3.Connection, roots: dict[str, int], entry: Entry) -> tu
     if root not in roots:
         cursor = db.execute("INSERT INTO roots (path) VALUES (CAST(? AS TEXT))", [bindable(root)])
         roots[root] = cursor.lastrowid or 0
-    names = (bindable(mark.id), bindable(mark.file), bindable(folded(mark.file)))
+    names = (bindable(mark.id), bindable(mark.file), bindable(fold(mark.file)))
     text = None if mark.text is None else bindable(mark.text)
     return (entry.number, *names, roots[root], bindable(picture), text, mark.year)
 

@@ -13,6 +13,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from marklens.core.errors import MarklensError, ModelError
+from marklens.core.processes import leave_with_parent
 
 START_SECONDS = 120.0
 """Loading libraries and a network takes 1 to 3 seconds, on a busy machine with cold disks much longer."""
@@ -188,10 +189,5 @@ def _die_with_parent() -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if not parent.is_alive():  # it ended before the request
             os._exit(1)
-        return
-
-    def watch() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=watch, name="parent-watch", daemon=True).start()
+    else:
+        leave_with_parent()

@@ -1,9 +1,6 @@
 """Measure groups of pictures in worker processes, in order; one that kills its worker costs itself only."""
 
 import multiprocessing
-import os
-import signal
-import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -14,6 +11,7 @@ import numpy as np
 from loguru import logger
 
 from marklens.core.errors import MarklensError
+from marklens.core.processes import serve_parent
 from marklens.datasets.analysis.measuring import ROW, Failure, Inspect, Measured, measure_group
 
 Paths = Sequence[str]
@@ -103,23 +101,10 @@ class MeasuringPool:
     def _running(self) -> ProcessPoolExecutor:
         if self._executor is None:
             context = multiprocessing.get_context("spawn")
-            self._executor = ProcessPoolExecutor(self._workers, context, initializer=_start)
+            self._executor = ProcessPoolExecutor(self._workers, context, initializer=serve_parent)
         return self._executor
 
     def _close(self) -> None:
         if self._executor is not None:
             self._executor.shutdown(cancel_futures=True)
             self._executor = None
-
-
-def _start() -> None:
-    """In each worker: leave signals to the parent, and never outlive it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-
-    def watch() -> None:
-        if parent is not None:
-            parent.join()
-            os._exit(1)
-
-    threading.Thread(target=watch, name="parent-watch", daemon=True).start()

@@ -4,7 +4,6 @@ import io
 import multiprocessing
 import os
 import re
-import signal
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -18,6 +17,7 @@ from PIL import Image
 
 from marklens.core.errors import MarklensError, first_line
 from marklens.core.images import WHITE_MARK_LUMA
+from marklens.core.processes import serve_parent
 from marklens.core.types import Fault
 
 Box = tuple[float, float, float, float]
@@ -73,9 +73,7 @@ def render_all(tasks: Iterable[RenderTask], workers: int) -> Iterator[Rendered]:
         yield from map(render_batch, batches)
         return
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(
-        workers, context, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN)
-    )  # a Ctrl-C is for the parent, which stops between two batches
+    pool = ProcessPoolExecutor(workers, context, initializer=serve_parent)
     waiting: set[Future[Rendered]] = set()
     try:
         for batch in batches:

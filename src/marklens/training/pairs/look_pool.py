@@ -1,9 +1,6 @@
 """Worker processes that change views."""
 
 import multiprocessing
-import os
-import signal
-import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -14,6 +11,7 @@ import cv2
 import numpy as np
 
 from marklens.core.errors import MarklensError
+from marklens.core.processes import serve_parent
 from marklens.core.types import Pixels
 
 Copy = Callable[[Pixels, np.random.Generator], Pixels]
@@ -98,19 +96,11 @@ _tool: tuple[Pixels, Copy] | None = None
 
 
 def _start(pixels: str, copy: Copy) -> None:
-    """In each worker: map the pixels, leave signals to the parent, never outlive it."""
+    """In each worker: map the pixels."""
     global _tool
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    serve_parent()
     cv2.setNumThreads(1)  # the processes share the cores already
     _tool = np.load(pixels, mmap_mode="r", allow_pickle=False), copy
-    parent = multiprocessing.parent_process()
-
-    def watch() -> None:
-        if parent is not None:
-            parent.join()
-            os._exit(1)
-
-    threading.Thread(target=watch, name="parent-watch", daemon=True).start()
 
 
 def _work(drawn: Sequence[Drawn]) -> Pixels:

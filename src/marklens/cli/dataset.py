@@ -1,14 +1,13 @@
 """`marklens dataset`: bring data into shape."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from marklens.cli import splitting
 from marklens.cli.options import DatasetArgument, JsonOption, print_json
 from marklens.cli.progress import shown_progress
-from marklens.core.errors import UsageError
 
 app = typer.Typer(help="Bring data into shape.", no_args_is_help=True)
 
@@ -22,7 +21,9 @@ def start() -> None:
 def import_icons(
     archive: Annotated[Path, typer.Argument(help="The archive of 'npm pack @iconify/json'.")],
     out: Annotated[Path, typer.Option(help="Where the dataset goes.", show_default=False)],
-    which: Annotated[str, typer.Option(help="logos: packs of brand logos; all: every pack.")] = "all",
+    which: Annotated[
+        Literal["logos", "all"], typer.Option(help="logos: packs of brand logos; all: every pack.")
+    ] = "all",
     pack: Annotated[
         list[str] | None, typer.Option(help="Only this pack, by its prefix; repeat for more.")
     ] = None,
@@ -41,22 +42,13 @@ def import_icons(
     """
     from dataclasses import asdict
 
+    from marklens.core.resources import graceful_stop
+    from marklens.core.threads import usable_cores
     from marklens.datasets.icons.importing import import_icons as run
 
-    if which not in ("logos", "all"):
-        raise UsageError(f"--which takes logos or all, not '{which}'")
-    with shown_progress() as progress:
-        progress.start("render", None)
-        seen = 0
-
-        def show(done: int, total: int) -> None:
-            nonlocal seen
-            if not seen:
-                progress.start("render", total)
-            progress.advance(done - seen)
-            seen = done
-
-        summary = run(archive, out, pack or None, which, size, workers, show)  # type: ignore[arg-type]
+    workers = usable_cores() if workers is None else workers
+    with shown_progress() as progress, graceful_stop() as stop:
+        summary = run(archive, out, progress, stop, pack or None, which, size, workers)
     if as_json:
         print_json(asdict(summary))
         return

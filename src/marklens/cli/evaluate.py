@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import typer
 
@@ -35,7 +35,8 @@ def evaluate(
         str, typer.Option(help="Grades of the pairs that count; 'duplicate' is one more.")
     ] = "gold,strong,weak",
     protocol: Annotated[
-        str, typer.Option(help="default: the query leaves its ranking; metu: it stays and is relevant too.")
+        Literal["default", "metu"],
+        typer.Option(help="default: the query leaves its ranking; metu: it stays and is relevant too."),
     ] = "default",
     depth: Annotated[
         str, typer.Option(help="How many candidates to ask for; 'all' ranks the whole gallery exactly.")
@@ -55,8 +56,6 @@ def evaluate(
     from marklens.assembly import open_engine
     from marklens.settings import load_settings
 
-    if protocol not in ("default", "metu"):
-        raise UsageError(f"no protocol '{protocol}': choose default or metu")
     if (groups is None) == (pairs is None):
         raise UsageError("give --groups or --pairs: which files ought to find each other")
     if pairs is not None and protocol == "metu":
@@ -65,7 +64,7 @@ def evaluate(
     engine = open_engine(index, load_settings())
     candidates = _depth(depth, engine)
     with shown_progress() as progress:
-        asked = _asked(engine, groups, pairs, chosen, protocol)  # type: ignore[arg-type]
+        asked = _asked(engine, groups, pairs, chosen, protocol)
         evaluation = measure(engine, asked, candidates, progress, rerank=not no_rerank)
     if as_json:
         print_json(evaluation.to_json())

@@ -8,11 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.small_index import Silent
 
 from marklens.core.errors import DatasetError, UsageError
 from marklens.core.images import read_picture
+from marklens.core.resources import StopFlag
 from marklens.core.types import Fault
-from marklens.datasets.icons.importing import ImportSummary, import_icons
+from marklens.datasets.icons.importing import ImportSummary
+from marklens.datasets.icons.importing import import_icons as run
 from marklens.datasets.opening import open_dataset
 
 DISC = '<circle cx="12" cy="12" r="10" fill="currentColor"/>'
@@ -51,6 +54,11 @@ PACKS = [
 ]  # fmt: skip
 
 
+def import_icons(archive: Path, out: Path, **options: Any) -> ImportSummary:
+    """Quietly, to the end."""
+    return run(archive, out, Silent(), StopFlag(), **options)
+
+
 @pytest.fixture
 def archive(tmp_path: Path) -> Path:
     path = tmp_path / "iconify.tgz"
@@ -79,11 +87,10 @@ def load(path: Path) -> Any:
 
 
 def test_an_archive_becomes_an_l3d_dataset_with_groups(archive: Path, tmp_path: Path) -> None:
-    steps: list[tuple[int, int]] = []
-    out = tmp_path / "out"
-    summary = import_icons(archive, out, size=64, workers=0, on_progress=lambda *step: steps.append(step))
+    heard, out = Silent(), tmp_path / "out"
+    summary = run(archive, out, heard, StopFlag(), size=64)
     assert (summary.packs, summary.rendered, summary.faults) == (8, 16, 2)
-    assert steps[-1] == (18, 18)
+    assert (heard.stages, heard.steps, heard.skipped) == (["render"], 18, 2)
 
     # acme: disc (simple-icons), cross (logos), arrow (arcticons), bar (ri); red and small discs are copies.
     # vela: the same cross twice, so no group. orion: arrow, and FontAwesome's disc and cross: two hands.

@@ -18,7 +18,7 @@ A second run renders only what is missing; the metadata is written at the end, e
 import json
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -27,8 +27,8 @@ from loguru import logger
 
 from marklens.core.artifacts import read_json, require_disk_space, write_json, write_text
 from marklens.core.errors import DatasetError, Interrupted, UsageError
-from marklens.core.resources import graceful_stop
-from marklens.core.threads import usable_cores
+from marklens.core.ports import Progress
+from marklens.core.resources import StopFlag
 from marklens.core.types import Fault
 from marklens.datasets.icons.archive import read_packs
 from marklens.datasets.icons.brand_groups import group_brands
@@ -83,28 +83,30 @@ class ImportSummary:
 def import_icons(
     archive: Path,
     out: Path,
+    progress: Progress,
+    stop: StopFlag,
     packs: Sequence[str] | None = None,
     which: Literal["logos", "all"] = "all",
     size: int = 256,
-    workers: int | None = None,
-    on_progress: Callable[[int, int], None] | None = None,
+    workers: int = 0,
 ) -> ImportSummary:
     """Import icon packs; see the module for what is made.
 
     Args:
         archive: the ``.tgz`` of ``npm pack @iconify/json``, or the folder it unpacks to.
         out: folder of the dataset; made when missing, continued when it holds an earlier run.
+        progress: hears how far it is.
+        stop: looked at between batches of icons.
         packs: prefixes of the packs to import; None takes those that `which` names.
         which: only the packs that draw logos, or all.
         size: pixels of the longer side of every picture.
-        workers: rendering processes; None takes one a core, 0 renders in this one.
-        on_progress: called with (done, total) icons.
+        workers: rendering processes; 0 renders in this one.
 
     Raises:
         UsageError: the archive does not exist, or `out` was made with another size.
         DatasetError: the archive cannot be read or lacks the packs asked for.
         DiskSpaceError: too little room in `out`.
-        Interrupted: stopped by a signal; a further run goes on.
+        Interrupted: `stop` was set; a further run goes on.
     """
     wanted = packs if packs is not None else LOGO_PACKS if which == "logos" else None
     counts = _count(archive, wanted, missing_is_error=packs is not None)
@@ -115,15 +117,14 @@ def import_icons(
     listed: dict[str, ListedIcon] = {}
     faults: list[Fault] = []
     began, done, made = time.monotonic(), 0, 0
-    tasks = _tasks(archive, wanted, images, size, listed)
-    with graceful_stop() as stop:
-        for batch in render_all(tasks, usable_cores() if workers is None else workers):
-            done, made = done + batch.done, made + batch.made
-            faults.extend(batch.faults)
-            if on_progress:
-                on_progress(done, total)
-            if stop:
-                raise Interrupted(f"stopped after {done} of {total} icons: run again to go on")
+    progress.start("render", total)
+    for batch in render_all(_tasks(archive, wanted, images, size, listed), workers):
+        done, made = done + batch.done, made + batch.made
+        faults.extend(batch.faults)
+        progress.advance(batch.made)
+        progress.advance(batch.done - batch.made, skipped=True)
+        if stop:
+            raise Interrupted(f"stopped after {done} of {total} icons: run again to go on")
     seconds = time.monotonic() - began
     logger.info("rendered {} icons in {:.0f} s; looking for brands drawn by several hands", made, seconds)
     for fault in faults:

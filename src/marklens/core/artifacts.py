@@ -5,7 +5,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,20 +29,33 @@ def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
     Raises:
         DiskSpaceError: there is no room for it.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    write_together([path], lambda temporary: write(temporary[0]))
+
+
+def write_together(paths: Sequence[Path], write: Callable[[Sequence[Path]], None]) -> None:
+    """As `write_atomic`, for several files of one folder: none is renamed before all are written.
+
+    Raises:
+        DiskSpaceError: there is no room for them.
+    """
+    folder = paths[0].parent
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary = [path.with_name(f".{path.name}.{os.getpid()}.tmp") for path in paths]
     try:
         write(temporary)
-        with temporary.open("rb") as handle:
-            os.fsync(handle.fileno())
-        temporary.replace(path)
+        for made in temporary:
+            with made.open("rb") as handle:
+                os.fsync(handle.fileno())
+        for made, path in zip(temporary, paths, strict=True):
+            made.replace(path)
     except Exception as error:
         if any(sign in str(error) for sign in DISK_FULL):
-            raise DiskSpaceError(f"the disk is full: make room for {path} and try again") from error
+            raise DiskSpaceError(f"the disk is full: make room for {paths[0]} and try again") from error
         raise
     finally:
-        temporary.unlink(missing_ok=True)
-    directory = os.open(path.parent, os.O_RDONLY)
+        for made in temporary:
+            made.unlink(missing_ok=True)
+    directory = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(directory)
     finally:
@@ -93,12 +106,7 @@ def save_arrays(path: Path, arrays: Arrays, metadata: Mapping[str, str] | None =
 
     contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     # not `save_file`: it has temporary files of its own, which a killed process leaves behind
-    content = save(contiguous, dict(metadata or {}))
-
-    def write(temporary: Path) -> None:
-        temporary.write_bytes(content)
-
-    write_atomic(path, write)
+    write_bytes(path, save(contiguous, dict(metadata or {})))
 
 
 def load_arrays(path: Path) -> tuple[dict[str, npt.NDArray[Any]], dict[str, str]]:

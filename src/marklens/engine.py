@@ -13,7 +13,7 @@ from marklens.core.images import read_picture
 from marklens.core.ports import VectorStore
 from marklens.core.resources import StopFlag
 from marklens.core.stopwatch import Stopwatch
-from marklens.core.threads import once, one_blas_thread
+from marklens.core.threads import one_blas_thread
 from marklens.core.types import (
     Candidate,
     Filter,
@@ -27,6 +27,7 @@ from marklens.core.types import (
 )
 from marklens.embeddings.pca_reducer import PcaReducer
 from marklens.embeddings.view_describer import ViewDescriber
+from marklens.naming import NameSearch
 from marklens.preprocessing.mask_store import decode_mask
 from marklens.preprocessing.pipeline import ViewMaker, mirrored_views
 from marklens.reranking.aspects import why_nothing_counts
@@ -38,10 +39,6 @@ from marklens.retrieval.catalog import Catalog
 from marklens.text.extractor import words_said
 from marklens.text.matcher import TextMatcher
 
-NAMED = 100
-"""Marks that a name brings to a search by picture."""
-LEAST_TEXT = 0.4
-"""Texts scoring below this are unrelated: docs/benchmarks.md, names."""
 NO_MARK, NO_NAME = "the filter leaves no mark", "no mark that the filter leaves is called like this"
 
 
@@ -84,7 +81,7 @@ class Engine:
         self.store, self.catalog, self.recipe, self.depth = store, catalog, recipe, depth
         self.version, self.content, self._mirrored = version, content, mirrored
         self._finder = CandidateFinder(store, catalog)
-        self._names = once(open_names)
+        self._names = NameSearch(open_names, catalog, self._finder)
         self.token = object()
         """Another one for every opening: mark numbers belong to it."""
         self._described = ByteCache[Query](cache_bytes, lambda query: query.bytes)
@@ -176,7 +173,7 @@ class Engine:
     ) -> SearchResult:
         """Both stages for a query that is described."""
         candidates = self.candidates(query.vectors, query.kinds, max(top, self.depth), wanted)
-        candidates, texts = self._named(text, query.vectors, query.kinds, candidates, wanted)
+        candidates, texts = self._names.join(text, query.vectors, query.kinds, candidates, wanted)
         watch.lap("retrieve")
         ranked = self._reranker.rerank(query.local if rerank else None, candidates, texts, weights)
         weights = weights or self.weights
@@ -195,7 +192,7 @@ class Engine:
         if query is not None and query.local is not None and hit.scores.spatial is not None:
             patches = self._reranker.reason(query.local, query.kinds, hit.number)
         if result.text is not None and hit.words is not None:
-            words = self._names().explain(result.text, hit.words)
+            words = self._names.explain(result.text, hit.words)
         return Explained(patches, words)
 
     def mark_views(self, number: int) -> tuple[View, ...]:
@@ -243,7 +240,7 @@ class Engine:
             text: a name that brings candidates too and counts as the text channel.
         """
         vectors, kinds = self._finder.stored(number)
-        candidates, texts = self._named(text, vectors, kinds, self.candidates(vectors, kinds, depth), None)
+        candidates, texts = self._names.join(text, vectors, kinds, self.candidates(vectors, kinds, depth))
         return candidates, self._reranker.channels(self._reranker.stored(number), candidates, texts)
 
     @property
@@ -260,46 +257,11 @@ class Engine:
             wanted: what every hit must satisfy.
         """
         watch = Stopwatch()
-        allowed = self.catalog.allowed(wanted or Filter())
-        found = self._names().candidates(text, top, allowed, LEAST_TEXT)
+        found = self._names.search(text, top, wanted)
         watch.lap("retrieve")
         hits = self._hits([(number, score, Scores(text=score), ()) for number, score in found])
         watch.lap("rerank")
         return SearchResult(hits, _milliseconds(watch), text, note=None if hits else NO_NAME)
-
-    def _named(
-        self,
-        text: str | None,
-        vectors: Vectors,
-        kinds: tuple[ViewKind, ...],
-        known: Sequence[Candidate],
-        wanted: Filter | None,
-    ) -> tuple[list[Candidate], Vectors]:
-        """The candidates, joined by the marks called like the text, and the text channel of all of them."""
-        if text is None:
-            return list(known), np.full(len(known), np.nan, np.float32)
-        candidates = [*known, *self._called(text, vectors, kinds, known, wanted)]
-        return candidates, self._texts(text, candidates)
-
-    def _called(
-        self,
-        text: str,
-        vectors: Vectors,
-        kinds: tuple[ViewKind, ...],
-        known: Sequence[Candidate],
-        wanted: Filter | None,
-    ) -> list[Candidate]:
-        """The marks called like this that stage 1 did not bring, with their likeness to the picture."""
-        allowed = self.catalog.allowed(wanted or Filter())
-        found = self._names().candidates(text, NAMED, allowed, LEAST_TEXT)
-        missing = sorted({number for number, _ in found} - {candidate.number for candidate in known})
-        return self._finder.compare(vectors, kinds, missing)
-
-    def _texts(self, text: str, candidates: Sequence[Candidate]) -> Vectors:
-        """The text channel of candidates, float32 (n,); NaN for marks without text."""
-        numbers = [candidate.number for candidate in candidates]
-        scores = self._names().scores_of(text, np.array(numbers, np.int64))
-        return np.array([scores.get(number, np.nan) for number in numbers], np.float32)
 
     def similar(self, number: int, depth: int) -> list[Candidate]:
         """Stage 1 for a mark of the index, by its stored vectors: no picture is read."""

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from marklens.core.errors import PictureError
 from marklens.core.types import Hit, View
-from marklens.engine import LEAST_TEXT, Engine
+from marklens.engine import Engine
+from marklens.naming import LEAST_TEXT
 from marklens.pages.reasons import ReasonOnPage
 from marklens.results import SearchResult
 

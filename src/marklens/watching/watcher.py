@@ -16,7 +16,8 @@ from marklens.core.resources import StopFlag
 from marklens.core.stopwatch import Stopwatch
 from marklens.core.threads import one_blas_thread
 from marklens.core.types import Fault, Hit, Mark, Pixels
-from marklens.engine import NAMED, Engine
+from marklens.engine import Engine
+from marklens.naming import NAMED
 from marklens.pages.pictures import data_uri
 from marklens.pages.reasons import ReasonOnPage, overlays
 from marklens.results import SearchResult

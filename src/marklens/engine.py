@@ -56,7 +56,7 @@ class Engine:
         open_names: opens the texts of the marks; called at the first search by name.
         depth: how many candidates stage 1 brings.
         cache_bytes: for pictures asked for lately, so that asking again with another filter costs no network.
-        mirrored: whether a picture is asked for left to right as well, for copies that are mirrored.
+        mirrored: whether every query is asked for left to right as well, for copies that are mirrored.
         version: SHA-256 of the index's manifest, for reports.
         content: what tells the marks of the index from those it had before a change, for reports.
     """
@@ -97,6 +97,7 @@ class Engine:
         read: bool = False,
         weights: Weights | None = None,
         stop: StopFlag | None = None,
+        mirrored: bool = False,
     ) -> SearchResult:
         """Find the marks most like a picture, and like a name if one is given or read.
 
@@ -109,6 +110,7 @@ class Engine:
             read: whether the words on the picture take the place of a name that is not given.
             weights: of the channels, for this search alone; None takes the engine's.
             stop: looked at between the stages.
+            mirrored: whether the picture is asked for left to right as well.
 
         Raises:
             PictureError: there is nothing on the picture.
@@ -116,7 +118,7 @@ class Engine:
         """
         watch = Stopwatch(stop)
         pictures = [picture] if isinstance(picture, np.ndarray) else picture
-        query = Query.joined([self._query(one, watch, read and text is None) for one in pictures])
+        query = Query.joined([self._query(one, watch, read and text is None, mirrored) for one in pictures])
         if text is None and query.reading is not None:
             text = query.reading.text
         watch.lap("recall")
@@ -132,6 +134,7 @@ class Engine:
         text: str | None = None,
         weights: Weights | None = None,
         stop: StopFlag | None = None,
+        mirrored: bool = False,
     ) -> SearchResult:
         """Find the marks most like a mark of the index, itself among them, by what is stored of it.
 
@@ -143,11 +146,12 @@ class Engine:
             text: as `search`'s.
             weights: as `search`'s.
             stop: as `search`'s.
+            mirrored: as `search`'s; the picture is read for it.
         """
         watch = Stopwatch(stop)
         vectors, kinds = self._finder.stored(number)
         query = Query((), kinds, vectors, self._reranker.stored(number) if rerank else None)
-        if self._mirrored:
+        if mirrored or self._mirrored:
             query = self._with_mirror(query, number, watch)
         watch.lap("recall")
         return self._found(query, top, wanted, rerank, text, weights, watch)
@@ -199,13 +203,14 @@ class Engine:
         """What the network saw of a mark, see `views_again`."""
         return views_again(self.catalog, self._maker, number)
 
-    def _query(self, picture: Pixels, watch: Stopwatch, read: bool) -> Query:
-        key = _fingerprint(picture), read
-        return self._described.get(key, lambda: self._describe(picture, watch, read))
+    def _query(self, picture: Pixels, watch: Stopwatch, read: bool, mirrored: bool) -> Query:
+        mirrored = mirrored or self._mirrored
+        key = _fingerprint(picture), read, mirrored
+        return self._described.get(key, lambda: self._describe(picture, watch, read, mirrored))
 
-    def _describe(self, picture: Pixels, watch: Stopwatch, read: bool) -> Query:
+    def _describe(self, picture: Pixels, watch: Stopwatch, read: bool, mirrored: bool) -> Query:
         prepared = self._maker.prepare(picture, read)
-        views = (*prepared.views, *(mirrored_views(prepared.views) if self._mirrored else ()))
+        views = (*prepared.views, *(mirrored_views(prepared.views) if mirrored else ()))
         watch.lap("preprocess")
         return self._seen(views, prepared.text, watch)
 

@@ -108,7 +108,7 @@ class SearchSettings(_Section):
     extract: int = Field(
         50, ge=0, description="candidates whose pictures are read for that where an index keeps no patches"
     )
-    mirrored: bool = Field(False, description="ask for the mirrored picture too, to find mirrored copies")
+    mirrored: bool = Field(False, description="always ask for the mirrored picture too")
     cache_mb: int = Field(64, ge=0, description="for pictures asked for lately; 0 remembers none")
 
 

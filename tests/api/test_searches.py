@@ -186,6 +186,21 @@ def test_views_are_shown_when_asked(client: TestClient, marks: Path) -> None:
     ]
 
 
+def test_a_mirrored_copy_is_asked_for_on_request(client: TestClient, marks: Path) -> None:
+    copy = io.BytesIO()
+    Image.open(marks / "mark0004.png").transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(copy, "PNG")
+    files = {"image": ("copy.png", copy.getvalue())}
+    plain, asked = (
+        client.post("/search", files=files, data={"mirrored": mirrored, "top": 30}).json()
+        for mirrored in (False, True)
+    )
+    scores = [{hit["id"]: hit["score"] for hit in answer["hits"]}["mark0004"] for answer in (plain, asked)]
+    assert asked["hits"][0]["id"] == "mark0004" and scores[1] > scores[0]
+    assert asked["record"]["question"]["mirrored"] is True
+    by_mark = client.post("/search", data={"mark_id": "mark0004", "mirrored": True}).json()
+    assert len(by_mark["query"]["views"]) == len(asked["query"]["views"])
+
+
 def test_of_several_pictures_a_reason_names_the_view_it_is_about(client: TestClient, marks: Path) -> None:
     files = [*upload(marks / "mark0003.png").items(), *upload(marks / "mark0004.png").items()]
     fields = {"show_views": True, "explain": True, "top": 2}

@@ -43,12 +43,14 @@ def test_the_same_search_gives_the_same_report(
 @pytest.mark.parametrize("kind", ["html", "json"])
 def test_a_report_repeats_its_search(index: Path, logo: Path, tmp_path: Path, kind: str) -> None:
     with Index.open(index) as opened:
-        hits = opened.search(logo, top=5, crop="0%,0%,100%,75%", aspect="shape", weights={"color": 0.1})
+        hits = opened.search(
+            logo, top=5, crop="0%,0%,100%,75%", aspect="shape", weights={"color": 0.1}, mirrored=True
+        )
         report = tmp_path / f"report.{kind}"
         report.write_text(hits.to_html() if kind == "html" else json.dumps(hits.to_dict()), encoding="utf-8")
     again, changes = repeat(report, index)
     assert [hit.id for hit in again] == [hit.id for hit in hits]
-    assert again.asking.question.weights == {"color": 0.1}
+    assert again.asking.question.weights == {"color": 0.1} and again.asking.question.mirrored
     assert changes.same_index and changes.same_model and changes.same_pictures
     assert changes.same_settings and changes.same_hits
     assert (changes.new, changes.gone) == ((), ())

@@ -9,6 +9,7 @@ from marklens.api.schemas import (
     AspectField,
     CropField,
     ExplainField,
+    MirroredField,
     NoRerankField,
     OffsetField,
     ReadField,
@@ -82,6 +83,7 @@ def search_fields(
     explain: ExplainField = False,
     show_views: ShowField = False,
     aspect: AspectField = "composite",
+    mirrored: MirroredField = False,
 ) -> Options:
     """All options of a search by picture.
 
@@ -93,7 +95,19 @@ def search_fields(
     part = read_crop(crop, before="")
     top, offset = page
     options = Options(
-        top, offset, text, read, crop, part, wanted, not no_rerank, explain, show_views, weights, aspect
+        top,
+        offset,
+        text,
+        read,
+        crop,
+        part,
+        wanted,
+        not no_rerank,
+        explain,
+        show_views,
+        weights,
+        aspect,
+        mirrored,
     )
     options.question((b"",))  # refused now, rather than when its turn has come
     return options

@@ -250,6 +250,7 @@ TextField = Annotated[
 ]
 TopField = Annotated[int, Form(ge=1, description="how many hits")]
 OffsetField = Annotated[int, Form(ge=0, description="how many of the best hits to skip, for paging")]
+MirroredField = Annotated[bool, Form(description="ask for the mirrored picture too")]
 ReadField = Annotated[bool, Form(description="read the name off the picture, where text gives none")]
 CropField = Annotated[
     str | None,

@@ -43,6 +43,7 @@ class Options:
     show_views: bool = False
     weights: Mapping[str, float] = field(default_factory=dict)
     aspect: Aspect = "composite"
+    mirrored: bool = False
 
     def question(self, pictures: tuple[bytes, ...] = (), mark: str | None = None) -> Question:
         """The same as programs ask it.
@@ -61,6 +62,7 @@ class Options:
             read=self.read,
             weights=self.weights,
             aspect=self.aspect,
+            mirrored=self.mirrored,
         )
 
 
@@ -117,8 +119,9 @@ class Searcher:
             question = options.question(mark=id)
             weights = weights_of(engine, question)
             result = engine.search_mark(
-                number, question.top, question.wanted, question.rerank, question.text, weights, self.stop
-            )
+                number, question.top, question.wanted, question.rerank, question.text, weights, self.stop,
+                question.mirrored,
+            )  # fmt: skip
             document = self._document(question, [], result, result.timings_ms, mark.file)
         document["query"]["mark_id"] = id
         return document
@@ -135,7 +138,7 @@ class Searcher:
     def _searched(self, question: Question, loaded: Sequence[Loaded], decoding: float) -> dict[str, Any]:
         result = self.engine.search(
             [picture.pixels for picture in loaded], question.top, question.wanted, question.rerank,
-            question.text, question.read, weights_of(self.engine, question), self.stop,
+            question.text, question.read, weights_of(self.engine, question), self.stop, question.mirrored,
         )  # fmt: skip
         timings = dict(result.timings_ms)
         for stage in ("preprocess", "total"):

@@ -51,6 +51,9 @@ def search(
         Literal["composite", "shape", "colour", "text"],
         typer.Option(help="What counts: everything, the shape alone, the colours alone, the words alone."),
     ] = "composite",
+    mirrored: Annotated[
+        bool, typer.Option("--mirrored", help="Ask for the mirrored picture too, to find mirrored copies.")
+    ] = False,
     no_rerank: Annotated[
         bool, typer.Option("--no-rerank", help="Stop after stage 1: only compare the pictures as a whole.")
     ] = False,
@@ -76,7 +79,9 @@ def search(
     from marklens.questions import DASHES, make_filter
 
     wanted = make_filter(vienna or (), years, where or ())
-    question = Question(tuple(image), None, text, top, wanted, crop, not no_rerank, read, aspect=aspect)
+    question = Question(
+        tuple(image), None, text, top, wanted, crop, not no_rerank, read, aspect=aspect, mirrored=mirrored
+    )
     if explain and not as_json:
         raise UsageError("--explain belongs to --json; the page of --html always shows the reasons")
     with Index.open(index) as opened:

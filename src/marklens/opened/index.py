@@ -103,6 +103,7 @@ class Index:
         weights: Mapping[str, float] | None = None,
         rerank: bool = True,
         read: bool = False,
+        mirrored: bool = False,
     ) -> Hits:
         """Find the marks most like a picture.
 
@@ -119,6 +120,7 @@ class Index:
             weights: how much a channel counts (global, spatial, text, color), over those of the aspect.
             rerank: whether to go on after stage 1.
             read: whether the name is read off the picture where `text` gives none.
+            mirrored: whether the picture is asked for left to right as well.
 
         Raises:
             UsageError: the call makes no sense, or a file is not there.
@@ -135,6 +137,7 @@ class Index:
                 read=read,
                 weights=dict(weights or {}),
                 aspect=aspect,
+                mirrored=mirrored,
             )
         )
 
@@ -230,7 +233,14 @@ class Index:
             pixels = [picture.pixels for picture in pictures]
             try:
                 return engine.search(
-                    pixels, question.top, question.wanted, question.rerank, text, question.read, weights
+                    pixels,
+                    question.top,
+                    question.wanted,
+                    question.rerank,
+                    text,
+                    question.read,
+                    weights,
+                    mirrored=question.mirrored,
                 )
             except PictureError as error:
                 names = ", ".join(picture.file or picture.name for picture in pictures)
@@ -239,7 +249,15 @@ class Index:
             number = engine.catalog.find(question.mark)
             if number is None:
                 raise UsageError(f"the index has no mark '{question.mark}': give an id or a file name of it")
-            return engine.search_mark(number, question.top, question.wanted, question.rerank, text, weights)
+            return engine.search_mark(
+                number,
+                question.top,
+                question.wanted,
+                question.rerank,
+                text,
+                weights,
+                mirrored=question.mirrored,
+            )
         assert text is not None  # the question saw to it
         return engine.search_text(text, question.top, question.wanted)
 

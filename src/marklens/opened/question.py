@@ -30,6 +30,7 @@ class Question:
         read: whether the name shall be read off the picture.
         weights: of the channels, by name, over those of the aspect.
         aspect: what counts: everything, the shape, the colours or the words.
+        mirrored: whether pictures are asked for left to right as well.
     """
 
     pictures: "tuple[OnePicture, ...]" = ()
@@ -42,6 +43,7 @@ class Question:
     read: bool = False
     weights: Mapping[str, float] = field(default_factory=dict)
     aspect: Aspect = "composite"
+    mirrored: bool = False
 
     def __post_init__(self) -> None:
         if not self.pictures and self.mark is None and self.text is None:

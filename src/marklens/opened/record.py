@@ -83,6 +83,7 @@ def make_record(
             "read": asked.read,
             "weights": dict(asked.weights),
             "aspect": asked.aspect,
+            "mirrored": asked.mirrored,
         },
         "hits": [[hit.mark.id, round(hit.score, 6)] for hit in hits],
     }
@@ -116,6 +117,7 @@ def question_of(record: Record, pictures: Sequence[Path] = ()) -> Question:
         read=asked.read,
         weights=asked.weights,
         aspect=asked.aspect,
+        mirrored=asked.mirrored,
     )
 
 

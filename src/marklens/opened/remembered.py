@@ -49,6 +49,7 @@ class RecordedQuestion(_Part):
     read: bool
     weights: dict[str, float]
     aspect: Aspect
+    mirrored: bool = False
 
 
 class Record(_Part):

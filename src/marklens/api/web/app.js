@@ -161,7 +161,7 @@ $("vienna").addEventListener("change", () => {
 $("from").addEventListener("change", filtered);
 $("to").addEventListener("change", filtered);
 $("text").addEventListener("change", () => later());
-$("read").addEventListener("change", () => later());
+for (const box of ["read", "mirrored"]) $(box).addEventListener("change", () => later());
 function showWeights() {
   $("weights").replaceChildren(...Object.entries(CHANNELS).flatMap(([name, meaning]) => {
     const shown = element("output", { id: `shown-${name}` }, state.weights[name].toFixed(2));
@@ -189,7 +189,7 @@ function question() { // what the form asks now; hits keep the question that the
   if (text) entries.push(["text", text]);
   if (!state.file && !state.mark) return asked;
   entries.push(state.file ? ["image", state.file, state.name] : ["mark_id", state.mark]);
-  if ($("read").checked) entries.push(["read", "true"]);
+  for (const box of ["read", "mirrored"]) if ($(box).checked) entries.push([box, "true"]);
   if (state.crop) entries.push(["crop", state.crop.map((value) => `${value.toFixed(2)}%`).join(",")]);
   const aspect = $("aspect").value;
   if (aspect !== "composite") entries.push(["aspect", aspect]);

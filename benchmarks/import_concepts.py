@@ -34,6 +34,8 @@ def main(
     dataset: Annotated[Path, typer.Option(help="What import-icons wrote: its brands are held out.")],
 ) -> None:
     """Choose, draw, tell."""
+    if (out / "import.json").exists():
+        raise typer.BadParameter("is what import-icons wrote: give another folder", param_hint="--out")
     brands = {mark.attributes.get("brand") for mark in open_dataset(dataset).marks(lambda fault: None)}
     held_out = {brand for brand in brands if brand and split_of(brand) != "train"}
     icons: dict[Drawing, tuple[IconPack, Icon]] = {}

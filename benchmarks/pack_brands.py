@@ -52,7 +52,7 @@ def main(
     if part is None:
         raise typer.BadParameter("give train, val or test", param_hint="--split")
     everything = list(open_dataset(dataset).marks(lambda fault: None))
-    marks = select_split(dataset, everything, part)[:limit]
+    marks = select_split(dataset, everything, part)
     brands = groups_of(dataset)
     groups = [*brands.items()]
     if concepts is not None:
@@ -60,6 +60,7 @@ def main(
             raise typer.BadParameter("concepts are to train on", param_hint="--concepts")
         marks += open_dataset(concepts).marks(lambda fault: None)
         groups += _joined(groups_of(concepts), brands)
+    marks = marks[:limit]
     options, started = ViewOptions(size=size, read=False), perf_counter()
     apart = looks_of(held_out(dataset, everything, part), ViewMaker(FULL_VIEWS, NoDetector()))
     known: Masks = packed_masks(masks) if masks else _index_masks(index) if index else {}

@@ -28,7 +28,9 @@ def test_generated_pages_are_fresh() -> None:
 def shown_commands(page: Path) -> list[list[str]]:
     """Every marklens command in a fenced block, as words."""
     blocks = re.findall(r"^```(\w*)\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
-    lines = [line for kind, block in blocks if kind in {"", "console", "sh"} for line in block.splitlines()]
+    lines = [
+        line for kind, block in blocks if kind in {"", "bash", "console", "sh"} for line in block.splitlines()
+    ]
     return [
         shlex.split(line.split("&&")[-1]) for line in lines if re.match(r"\s*(.venv/bin/)?marklens ", line)
     ]

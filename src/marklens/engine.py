@@ -227,6 +227,7 @@ class Engine:
             views = self.mark_views(number)
         except PictureError:
             return query
+        watch.lap("preprocess")
         own, mirrored = replace(query, views=views), mirrored_views(views)
         return Query.joined([own, self._seen(mirrored, None, watch)]) if mirrored else own
 

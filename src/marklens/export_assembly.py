@@ -26,7 +26,7 @@ from marklens.training.exporting import (
     export_onnx,
     onnx_pooled,
 )
-from marklens.training.folding import SAMPLE, blend
+from marklens.training.folding import blend, sample_of
 from marklens.training.validation import Gallery, measure_vectors
 
 VERIFIED_MARKS = 1000
@@ -115,9 +115,8 @@ def _network(checkpoint: str) -> Backbone:
 
 def _blended(network: Backbone, share: float, views: Pixels) -> Backbone:
     origin = create_backbone(network.name, IMAGENET, network.size)
-    spread = np.linspace(0, len(views) - 1, min(SAMPLE, len(views))).round().astype(np.int64)
     side = (network.size, network.size)
-    sample = [cv2.resize(views[row], side, interpolation=cv2.INTER_AREA) for row in spread]
+    sample = [cv2.resize(view, side, interpolation=cv2.INTER_AREA) for view in sample_of(views, network.size)]
     return blend(network, origin, share, np.stack(sample).astype(np.uint8))
 
 

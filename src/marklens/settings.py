@@ -108,7 +108,7 @@ class SearchSettings(_Section):
     extract: int = Field(
         50, ge=0, description="candidates whose pictures are read for that where an index keeps no patches"
     )
-    mirrored: bool = Field(False, description="always ask for the mirrored picture too")
+    mirrored: bool = Field(False, description="every search by picture or mark asks for the mirror image too")
     cache_mb: int = Field(64, ge=0, description="for pictures asked for lately; 0 remembers none")
 
 
@@ -173,7 +173,7 @@ class TrainSettings(_Section):
         1.0,
         ge=0,
         le=2.5,
-        description="turns, mirrors, stretches and cuts of copies: times the usual",
+        description="turns, mirrors, stretches, cuts, covers of copies: times the usual",
     )
 
     @model_validator(mode="after")

@@ -35,7 +35,7 @@ from marklens.training.checkpoints import RunFolder
 from marklens.training.copying.copier import Copier, Copying
 from marklens.training.copying.words import make_word_bank
 from marklens.training.distributed import Mesh, join_mesh, leave_mesh
-from marklens.training.folding import SAMPLE, load_exported, unfold
+from marklens.training.folding import load_exported, sample_of, unfold
 from marklens.training.lockups.fonts import find_fonts
 from marklens.training.memory import keep_freed_memory
 from marklens.training.moco import LearnerOptions, PairLearner
@@ -50,7 +50,8 @@ from marklens.training.trainer import Trainer
 from marklens.training.validation import Gallery, make_gallery
 
 T = TypeVar("T", LearnerOptions, LoopOptions)
-BUNDLED = "bundled"
+BUNDLED, BUNDLED_SIZE = "bundled", 112
+"""The network that ships, and the pixels of a side that it learned at."""
 FREE = frozenset({"keep", "checkpoint_minutes", "workers", "patience"})
 """Settings that may change between two calls of one run."""
 
@@ -90,6 +91,9 @@ def train(request: TrainRequest, settings: Settings, progress: Progress, stop: S
         Interrupted: stopped while packing.
     """
     keep_freed_memory()
+    if settings.train.weights == BUNDLED and "size" not in settings.train.model_fields_set:
+        learned = settings.train.model_copy(update={"size": BUNDLED_SIZE})
+        settings = settings.model_copy(update={"train": learned})
     device = _device(request.device)
     mesh = join_mesh(device)
     source = None
@@ -243,11 +247,10 @@ def _pairs(views: PackedViews, wanted: TrainSettings) -> PackedPairs:
 def _begun(wanted: TrainSettings, views: PackedViews) -> Backbone:
     """The network to begin with."""
     exported = bundled_weights() if wanted.weights == BUNDLED else Path(wanted.weights)
-    if exported.suffix != ".onnx":
+    if exported.suffix != ".onnx" or not exported.is_file():
         return create_backbone(wanted.backbone, wanted.weights, wanted.size)
     backbone = load_exported(exported, wanted.backbone, wanted.size)
-    spread = np.linspace(0, len(views.pixels) - 1, SAMPLE).round().astype(np.int64)
-    unfold(backbone, views.pixels[spread])
+    unfold(backbone, sample_of(views.pixels, wanted.size))
     return backbone
 
 

@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psutil
@@ -34,6 +35,8 @@ def test_a_killed_parent_leaves_no_worker(tmp_path: Path) -> None:
         assert parent.stdout is not None
         worker = psutil.Process(int(parent.stdout.readline()))
         worker.send_signal(signal.SIGINT)  # a Ctrl-C reaches the whole group; it is for the parent
+        time.sleep(0.5)
+        assert worker.is_running() and worker.status() != psutil.STATUS_ZOMBIE
         parent.kill()
         psutil.wait_procs([worker], timeout=60)
         assert not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE

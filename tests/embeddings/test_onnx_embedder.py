@@ -56,8 +56,9 @@ def test_describe_agrees_with_embed_and_its_patches_pool_to_it(embedder: OnnxEmb
     assert (pooled.dtype, pooled.shape) == (np.float32, (6, 1280))
     assert (patches.dtype, patches.shape) == (np.float32, (6, 49, 1280))
     assert pooled.tobytes() == embedder.embed(pixels).tobytes()
-    generalised = (patches.astype(np.float64) ** 4).mean(axis=1) ** 0.25  # see training.backbones
-    np.testing.assert_allclose(generalised, pooled, atol=1e-4)
+    least = np.maximum(patches, 1e-3).astype(np.float64)  # see training.backbones
+    generalised = (least**4).mean(axis=1) ** 0.25
+    np.testing.assert_allclose(generalised, pooled, atol=2e-3)
 
 
 def test_patches_run_row_by_row(embedder: OnnxEmbedder) -> None:

@@ -95,4 +95,3 @@ def test_pooling_by_hand() -> None:
     features = torch.tensor([[[[0.0, 2.0], [2.0, 0.0]]]])
     assert pool(features, 1).item() == pytest.approx(1)
     assert pool(features, 4).item() == pytest.approx(8**0.25)
-    assert create_backbone(LITE0, "none", SIZE).dims == 1280

@@ -16,7 +16,7 @@ from marklens.core.errors import ArtifactError, DatabaseError, MarklensError, Pi
 GONE = 499
 """What nginx logs where the client went away; nobody reads the answer, and HTTP knows no such status."""
 MEDIA_TYPE = "application/problem+json"
-PICTURE_STATUS = {"not-a-picture": 415, "too-large": 413, "killed": 503}
+PICTURE_STATUS = {"not-a-picture": 415, "too-large": 413, "killed": 503, "machine": 503}
 """Of pictures that cannot be used; any other kind is 422."""
 SAFE_KINDS = frozenset(
     {
@@ -30,6 +30,7 @@ SAFE_KINDS = frozenset(
         "hung",
         "crashed",
         "machine",
+        "slow",
         "killed",
     }
 )

@@ -201,9 +201,9 @@ def _draw_in_sandbox(svg: str, side: int, fonts: bool) -> bytes:
             command, input=svg.encode("utf-8"), capture_output=True, timeout=SANDBOX_SECONDS, check=False
         )
     except subprocess.TimeoutExpired:
-        raise PictureError("machine", f"drawing it takes more than {SANDBOX_SECONDS} seconds") from None
+        raise PictureError("slow", f"drawing it takes more than {SANDBOX_SECONDS} seconds") from None
     except OSError as error:
-        raise PictureError("machine", f"no process to draw it in: {error}") from error
+        raise PictureError("machine", f"no process to draw it in: {error.strerror}") from error
     if done.returncode < 0:
         raise PictureError("svg", f"the renderer died of signal {-done.returncode}: too complex")
     if done.returncode:

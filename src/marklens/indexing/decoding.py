@@ -132,6 +132,6 @@ def _decoded(
     except PictureError as error:
         return error
     except MemoryError:
-        return PictureError("machine", "out of memory while decoding")
+        return PictureError("too-large", "out of memory while decoding")
     except Exception as error:  # one picture never costs the worker
         return PictureError("damaged", f"{type(error).__name__}: {error}")

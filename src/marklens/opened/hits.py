@@ -55,7 +55,7 @@ class Asking:
     def views(self) -> tuple[View, ...]:
         """What the network saw of the query, a mark of the index too; none where its picture is gone."""
         number = None if self.question.mark is None else self.engine.catalog.find(self.question.mark)
-        if number is None:
+        if number is None or self.result.views:
             return self.result.views
         try:
             return self.engine.mark_views(number)

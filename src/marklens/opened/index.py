@@ -153,6 +153,7 @@ class Index:
         aspect: Aspect = "composite",
         weights: Mapping[str, float] | None = None,
         rerank: bool = True,
+        mirrored: bool = False,
     ) -> Hits:
         """Find the marks most like a mark of the index, itself among them, by what is stored of it.
 
@@ -166,6 +167,7 @@ class Index:
             aspect: as `search`'s.
             weights: as `search`'s.
             rerank: as `search`'s.
+            mirrored: as `search`'s.
 
         Raises:
             UsageError: there is no such mark, or the call makes no sense.
@@ -179,6 +181,7 @@ class Index:
                 rerank=rerank,
                 weights=dict(weights or {}),
                 aspect=aspect,
+                mirrored=mirrored,
             )
         )
 

@@ -15,7 +15,7 @@ from marklens.opened.pictures import Loaded
 from marklens.opened.question import Question
 from marklens.opened.remembered import Record, RecordedPicture
 from marklens.reranking.scoring import Weights
-from marklens.settings import Settings
+from marklens.settings import ScoringSettings, SearchSettings, Settings
 
 SETTINGS = ("search", "scoring")
 """Sections of the settings that decide what a search finds; the rest is the index's."""
@@ -153,11 +153,17 @@ def compare(before: Record, after: Record) -> Changes:
         before.index == after.index,
         before.model == after.model,
         _same_pictures(before.question.pictures, after.question.pictures),
-        before.settings == after.settings and before.weights == after.weights,
+        _complete(before.settings) == _complete(after.settings) and before.weights == after.weights,
         ids == other_ids and close,
         tuple(id for id in other_ids if id not in ids),
         tuple(id for id in ids if id not in other_ids),
     )
+
+
+def _complete(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Settings of a report, with the usual value of those that there were not when it was written."""
+    usual = {"search": SearchSettings(), "scoring": ScoringSettings()}
+    return {name: {**usual[name].model_dump(mode="json"), **settings.get(name, {})} for name in SETTINGS}
 
 
 def _same_pictures(before: Sequence[RecordedPicture], after: Sequence[RecordedPicture]) -> bool:

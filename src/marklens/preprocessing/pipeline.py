@@ -22,8 +22,8 @@ PREPROCESSING_VERSION = 6
 MASKING_SIDE = 256
 """Pixels; text is found and masked at this size, the size of L3D's pictures."""
 
-SYMMETRIC = 2.0
-"""Grey levels by which a view and its mirror differ on average at most, for one to do for both."""
+SYMMETRIC = 0.05
+"""Share of a mark by which it and its mirror differ at most, for one to do for both."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +89,13 @@ def mirrored_views(views: Sequence[View]) -> tuple[View, ...]:
 
 
 def _differ(view: View, other: View) -> bool:
-    """Whether two views differ by more than the odd pixel by which a mark stands beside the middle."""
+    """Whether a view and its mirror differ by more than the odd pixel that a mark stands off the middle."""
     small, mirror = (
         cv2.resize(each.pixels, None, fx=1 / 8, fy=1 / 8, interpolation=cv2.INTER_AREA)
         for each in (view, other)
     )
-    return float(cv2.norm(small, mirror, cv2.NORM_L1)) > SYMMETRIC * small.size
+    mark = cv2.norm(small, np.full_like(small, np.median(small, axis=(0, 1))), cv2.NORM_L1)
+    return float(cv2.norm(small, mirror, cv2.NORM_L1)) > SYMMETRIC * mark
 
 
 class ViewMaker:

@@ -16,8 +16,14 @@ from marklens.core.errors import ModelError, first_line
 from marklens.core.types import Pixels
 from marklens.training.backbones import Backbone
 
-SAMPLE = 480
-"""Pictures that statistics are taken of: half a gigabyte of maps at 112 pixels."""
+SAMPLED = 480 * 112 * 112
+"""Pixels of the pictures that statistics are taken of: layers of half a gigabyte."""
+
+
+def sample_of(pixels: Pixels, size: int) -> Pixels:
+    """Pictures spread over some, as many as statistics are taken of at this size."""
+    count = min(len(pixels), max(32, SAMPLED // size**2))
+    return np.asarray(pixels[np.linspace(0, len(pixels) - 1, count).round().astype(np.int64)])
 
 
 def load_exported(path: Path, name: str, size: int) -> Backbone:
@@ -42,9 +48,11 @@ def load_exported(path: Path, name: str, size: int) -> Backbone:
     nodes = [node for node in graph.node if node.op_type == "Conv"]
     folded = [[values.get(value) for value in node.input[1:]] for node in nodes]
     layers = _layers(backbone)
+    single = np.dtype(np.float32)
     fits = len(folded) == len(layers) and all(
-        len(tensors) == 2 and tensors[0] is not None and tensors[0].shape == tuple(convolution.weight.shape)
-        for tensors, (convolution, _) in zip(folded, layers, strict=True)
+        [None if tensor is None else (tensor.dtype, tensor.shape) for tensor in tensors]
+        == [(single, tuple(convolution.weight.shape)), (single, tuple(norm.bias.shape))]
+        for tensors, (convolution, norm) in zip(folded, layers, strict=True)
     )
     if not fits:
         raise ModelError(f"{path} is no {name} exported in fp32: give the one it was exported from")
@@ -72,7 +80,7 @@ def unfold(backbone: Backbone, pixels: Pixels) -> None:
 
     Args:
         backbone: folded.
-        pixels: uint8 (n, size, size, 3), a sample of what will be trained on, see `SAMPLE`.
+        pixels: uint8 (n, size, size, 3), see `sample_of`.
     """
 
     def keep(norm: Any, mean: Tensor, variance: Tensor) -> None:
@@ -94,7 +102,7 @@ def blend(network: Backbone, origin: Backbone, share: float, pixels: Pixels) -> 
         network: trained.
         origin: the same architecture and size.
         share: of `origin` in the result, 0..1.
-        pixels: uint8 (n, size, size, 3), a sample of what will be searched, see `SAMPLE`.
+        pixels: uint8 (n, size, size, 3), see `sample_of`.
     """
     ends = [copy.deepcopy(network), copy.deepcopy(origin)]
     for end in ends:
@@ -131,9 +139,10 @@ def _layers(backbone: Backbone) -> list[tuple[Any, Any]]:
     parts = [part for part in backbone.network.modules() if isinstance(part, nn.Conv2d | nn.BatchNorm2d)]
     pairs = list(zip(parts[::2], parts[1::2], strict=False))
     if len(parts) % 2 or not all(
-        isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d) for first, second in pairs
+        isinstance(first, nn.Conv2d) and first.bias is None and isinstance(second, nn.BatchNorm2d)
+        for first, second in pairs
     ):
-        raise ModelError(f"{backbone.name} has layers without batch normalisation: begin from its best.pt")
+        raise ModelError(f"{backbone.name} has layers without batch normalisation, which this cannot fold")
     return pairs
 
 

@@ -25,7 +25,7 @@ def recipe_of(
         "views": made["preprocessing"],
         "reduction": [made["pca"], made["patches"]],
         "scoring": dict(scoring),
-        "search": {name: value for name, value in search.items() if name != "cache_mb"},
+        "search": {name: value for name, value in search.items() if not _without_effect(name, value)},
         "threshold": question.threshold,
         "name threshold": question.name_threshold,
         "top": question.top,
@@ -33,3 +33,8 @@ def recipe_of(
         "portfolio": None if wanted.ids is None else sorted(wanted.ids),
         "read": question.read,
     }
+
+
+def _without_effect(name: str, value: Any) -> bool:
+    """Whether a setting changes nothing; what came later than recipes is named only where it does."""
+    return name == "cache_mb" or (name, value) == ("mirrored", False)

@@ -32,8 +32,8 @@ Decode = Callable[[bytes], Pixels]
 """Makes a picture of the bytes of a file."""
 AHEAD = 2
 """Searches begun or waiting for each worker."""
-PASSING = OF_THE_MACHINE | {"unreadable", "missing-file"}
-"""Kinds of faults after which a picture is tried again; a file may still be on its way."""
+PASSING = OF_THE_MACHINE | {"slow", "unreadable", "missing-file"}
+"""Kinds of faults after which a picture is tried again: the machine was busy, a file is on its way."""
 
 
 @dataclass(frozen=True, slots=True)

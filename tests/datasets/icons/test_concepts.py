@@ -66,5 +66,5 @@ def test_a_held_out_brand_is_not_learned_from_under_any_name(name: str) -> None:
 
 
 def test_everyday_words_are_no_brands_and_logo_packs_no_concepts() -> None:
-    assert not brands_in("home")
+    assert brands_in("home") == {"home"} and "home" not in brands_in("home alone")
     assert not choose_drawings([(pack, "acme") for pack in ("simple-icons", "logos", "devicon", "cib")])

@@ -33,10 +33,11 @@ def concept_of(name: str) -> str:
 
 
 def brands_in(concept: str) -> set[str]:
-    """The brands that a concept may be: ``"facebook flat"`` is Facebook; everyday words are none."""
+    """The brands that a concept may be: ``"facebook flat"`` is Facebook; everyday words only when alone."""
     words = concept.split()
     runs = ("-".join(words[start:end]) for start, end in combinations(range(len(words) + 1), 2))
-    return {brand for run in runs if (brand := brand_of("", run, shown_as_brand=True)) is not None}
+    brands = {brand for run in runs if (brand := brand_of("", run, shown_as_brand=True)) is not None}
+    return {*brands, "".join(words)}
 
 
 def choose_drawings(

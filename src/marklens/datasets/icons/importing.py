@@ -121,8 +121,8 @@ def import_icons(
     for batch in render_all(_tasks(archive, wanted, images, size, listed), workers):
         done, made = done + batch.done, made + batch.made
         faults.extend(batch.faults)
-        progress.advance(batch.made)
-        progress.advance(batch.done - batch.made, skipped=True)
+        progress.advance(batch.made + len(batch.faults))
+        progress.advance(batch.kept, skipped=True)
         if stop:
             raise Interrupted(f"stopped after {done} of {total} icons: run again to go on")
     seconds = time.monotonic() - began
@@ -130,6 +130,8 @@ def import_icons(
     for fault in faults:
         del listed[fault.item]
     found = group_brands(brand_pictures(list(listed.values())), images)
+    if stop:
+        raise Interrupted("stopped before the groups were written: run again to go on")
     for file in (file for files in found.copies.values() for file in files):
         (images / file).replace(out / _COPIES / file)
         del listed[file]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from marklens.core.errors import PictureError
+from marklens.core.errors import PictureError, UsageError
 from marklens.core.file_names import FileFinder
 from marklens.core.images import read_picture
 from marklens.core.ink import find_ground, find_ink, ink_box
@@ -28,14 +28,27 @@ def alike(path: Path) -> Mapping[str, Sequence[str]]:
     """Groups of marks that are alike: a file of groups, or the sure pairs of a ``similar_pairs.json``.
 
     Raises:
-        UsageError: the file is missing or holds something else.
+        UsageError: the file is missing, holds something else, or no sure pair.
     """
     try:
         pairs = json.loads(path.read_text(encoding="utf-8-sig"))["pairs"]
-        sure = [(pair["a"], pair["b"]) for pair in pairs if pair["grade"] in TRUSTED]
-    except (OSError, ValueError, KeyError, TypeError):
+        sure = [(str(pair["a"]), str(pair["b"])) for pair in pairs if pair["grade"] in TRUSTED]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return read_groups(path)  # which says what is wrong, where it is none either
-    return {f"pair {number}": pair for number, pair in enumerate(sure)}
+    if not sure:
+        raise UsageError(f"{path} has no pair graded {' or '.join(sorted(TRUSTED))}: they alone teach")
+    return _chained(sure)
+
+
+def _chained(pairs: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
+    """Groups of files that are paired, also by way of others."""
+    files = sorted({file for pair in pairs for file in pair})
+    place = {file: number for number, file in enumerate(files)}
+    clusters = cluster([("", [place[one], place[other]]) for one, other in pairs], len(files))
+    groups: dict[str, list[str]] = {}
+    for file, number in zip(files, clusters.tolist(), strict=True):
+        groups.setdefault(f"paired {number}", []).append(file)
+    return groups
 
 
 def look_of(square: Pixels) -> Look:

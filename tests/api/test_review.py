@@ -97,8 +97,10 @@ def test_a_household_of_ipv6_counts_as_one_address() -> None:
 
 def test_a_database_that_is_away_is_no_fault_of_the_service() -> None:
     from marklens.api.problems import problem_of
-    from marklens.core.errors import DatabaseError
+    from marklens.core.errors import DatabaseError, PictureError
 
+    busy = problem_of(PictureError("machine", "no process to draw it in: Cannot allocate memory"))
+    assert (busy.status_code, busy.headers) == (503, {"Retry-After": "1"})
     problem = problem_of(DatabaseError("PostgreSQL db.example/marks does not answer"))
     assert problem.status_code == 503 and "Retry-After" in (problem.headers or {})
     assert "db.example" not in problem.detail

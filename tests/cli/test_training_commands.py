@@ -60,6 +60,33 @@ def test_train_and_export(marks: Path, groups: Path, tmp_path: Path) -> None:
     assert json.loads(exported.stdout)["cosine"] > 0.999
 
 
+@pytest.mark.slow
+def test_going_on_from_what_ships_and_back_towards_where_it_began(
+    marks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MARKLENS_TRAIN__POOLING", "generalised")
+    monkeypatch.setenv("MARKLENS_TRAIN__GEOMETRY", "2")
+    run_folder, out = str(tmp_path / "run"), str(tmp_path / "a.onnx")
+    call = [
+        "train",
+        str(marks),
+        "--out",
+        run_folder,
+        "--weights",
+        "bundled",
+        "--batch",
+        "8",
+        "--queue-size",
+        "0",
+    ]
+    assert run([*call, "--device", "cpu", "--epochs", "1"]) == 0
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["size"] == 112
+    assert run(["export", run_folder, "--out", out, "--imagenet-share", "0.3"]) == 2, (
+        "there is nothing to fit on"
+    )
+    assert run(["export", run_folder, "--out", out, "--imagenet-share", "0.3", "--verify", str(marks)]) == 0
+
+
 def test_what_cannot_be_is_refused_in_one_line(
     marks: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -68,9 +95,10 @@ def test_what_cannot_be_is_refused_in_one_line(
     assert run(["export", "imagenet", "--out", out, "--int8"]) == 2
     assert run(["export", "imagenet", "--out", out, "--int8", "--fp16"]) == 2
     assert run(["train", str(marks), "--out", str(tmp_path / "run"), "--device", "abacus"]) == 2
+    assert run(["train", str(marks), "--out", str(tmp_path / "run"), "--weights", "none.onnx"]) == 2
     lines = capsys.readouterr().err.splitlines()
     assert [line for line in lines if line.startswith("marklens: ")] == lines
-    assert len(lines) == 4
+    assert len(lines) == 5
 
 
 @pytest.mark.slow

@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,7 @@ from marklens.core.artifacts import (
     write_atomic,
     write_json,
     write_text,
+    write_together,
 )
 from marklens.core.errors import ArtifactError, DiskSpaceError
 from marklens.retrieval.faiss_store import FaissStore
@@ -167,3 +168,17 @@ def test_what_killed_processes_left_is_removed(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     remove_temporary(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == [".hidden", "best.pt"]
+
+
+def test_of_files_that_are_made_together_none_changes_when_one_fails(tmp_path: Path) -> None:
+    paths = [tmp_path / name for name in ("a", "b")]
+    write_together(paths, lambda temporary: [path.write_text("old") for path in temporary])
+
+    def fail(temporary: Sequence[Path]) -> None:
+        temporary[0].write_text("new")
+        raise OSError("out of paper")
+
+    with pytest.raises(OSError, match="paper"):
+        write_together(paths, fail)
+    assert [path.read_text() for path in paths] == ["old", "old"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]

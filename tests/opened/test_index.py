@@ -273,3 +273,12 @@ def test_importing_marklens_loads_nothing() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_the_reasons_of_a_mirrored_mark_of_the_index_are_shown(opened: Index, marks: Path) -> None:
+    hits = opened.search_mark("mark0004", top=30, mirrored=True)
+    explained = [opened.engine.explain(hits.asking.result, hit) for hit in hits.asking.result.hits]
+    rows = [reason.patches.row for reason in explained if reason.patches is not None]
+    assert max(rows) >= len(hits.asking.engine.mark_views(hits.asking.result.hits[0].number))
+    assert hits.to_html().count("<rect ") > 0
+    assert all("<rect " in hit.explain()._repr_html_() for hit in hits[:3])

@@ -99,3 +99,10 @@ def test_words_are_set_once_and_the_same_every_time() -> None:
     assert {line.shape[0] for line in BANK.lines} == {SET_HEIGHT} and all(
         line.max() > 200 for line in BANK.lines
     )
+
+
+def test_geometry_can_be_made_more_frequent() -> None:
+    usual, turned = Copying(), Copying().turned(2.5)
+    assert turned.rotate == pytest.approx(2.5 * usual.rotate) and turned.flip > usual.flip
+    assert Copying(crop=0.9).turned(2.5).crop == 1
+    assert (turned.recolour, turned.words) == (usual.recolour, usual.words)

@@ -135,3 +135,12 @@ def test_schedules_by_hand() -> None:
     assert learning_rate(10, 10, 4, 1.0) == pytest.approx(0.0)
     assert momentum_at(5, 10, 0.9, "constant") == 0.9
     assert [momentum_at(step, 10, 0.9, "cosine") for step in (0, 5, 10)] == pytest.approx([0.9, 0.95, 1.0])
+
+
+def test_the_loss_may_pool_as_searching_does() -> None:
+    made = learner(replace(OPTIONS, pooling="generalised"))
+    assert made.query.power > 1
+    loss, _ = made(*pairs(), Mesh())
+    loss.backward()
+    gradients = [p.grad for p in made.query.backbone.parameters() if p.grad is not None]
+    assert gradients and all(torch.isfinite(gradient).all() for gradient in gradients)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from tests.small_index import Silent
 
-from marklens.core.errors import DatasetError, UsageError
+from marklens.core.errors import DatasetError, Interrupted, UsageError
 from marklens.core.images import read_picture
 from marklens.core.resources import StopFlag
 from marklens.core.types import Fault
@@ -215,3 +215,12 @@ def test_names_cannot_leave_the_folder(tmp_path: Path) -> None:
     names = sorted(path.name for path in (tmp_path / "out" / "images").iterdir())
     assert names == ["logos--_._.._evil.png", "logos--_etc_evil.png"]
     assert np.ptp(read_picture(tmp_path / "out" / "images" / names[0])) == 255
+
+
+def test_a_stop_is_heard_and_the_next_run_goes_on(archive: Path, tmp_path: Path) -> None:
+    stop = StopFlag()
+    stop.set()
+    with pytest.raises(Interrupted, match="run again"):
+        run(archive, tmp_path / "out", Silent(), stop, size=64)
+    assert not (tmp_path / "out" / "groups.json").exists()
+    assert import_icons(archive, tmp_path / "out", size=64).marks

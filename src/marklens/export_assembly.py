@@ -13,10 +13,13 @@ from marklens.core.errors import ModelError, PictureError, UsageError
 from marklens.core.images import read_picture
 from marklens.core.types import Mark, Pixels
 from marklens.datasets.grouping import find_groups, groups_of
+from marklens.datasets.icons.brand_split import SPLITS
+from marklens.datasets.icons.selecting import select_split
 from marklens.datasets.opening import open_dataset
+from marklens.embeddings.onnx_embedder import BUNDLED, BUNDLED_SIZE, bundled_weights
 from marklens.evaluation.protocols import Query
 from marklens.settings import Settings
-from marklens.training.backbones import IMAGENET, Backbone, create_backbone, fit_to_views
+from marklens.training.backbones import IMAGENET, LITE0, Backbone, create_backbone, fit_to_views
 from marklens.training.checkpoints import load_backbone
 from marklens.training.exporting import (
     Agreement,
@@ -26,7 +29,7 @@ from marklens.training.exporting import (
     export_onnx,
     onnx_pooled,
 )
-from marklens.training.folding import blend, sample_of
+from marklens.training.folding import blend, load_exported, sample_of
 from marklens.training.validation import Gallery, measure_vectors
 
 VERIFIED_MARKS = 1000
@@ -62,7 +65,7 @@ def export(
     """Write a network as ONNX and compare it with PyTorch before it is kept.
 
     Args:
-        checkpoint: ``imagenet``, a run's folder, its ``best.pt`` or a checkpoint.
+        checkpoint: ``imagenet``, ``bundled`` (what ships), a run's folder, its ``best.pt`` or a checkpoint.
         out: the file.
         precision: of the computation.
         verify: a dataset of real marks; int8 needs one, it is calibrated on them.
@@ -77,11 +80,11 @@ def export(
         raise UsageError("--int8 is calibrated on real marks: name a dataset with --verify")
     if share and verify is None:
         raise UsageError("--imagenet-share is fitted on real marks: name a dataset with --verify")
-    gallery = _gallery(verify, settings) if verify else None
     network = _network(checkpoint)
-    if share and gallery is not None:
-        network = _blended(network, share, gallery.pixels)
+    if share and verify is not None:
+        network = _blended(network, share, verify, settings)
     backbone = fit_to_views(network, settings.views.size)
+    gallery = _gallery(verify, settings) if verify else None
     pixels = check_views(settings.views.size) if gallery is None else gallery.pixels
     result: list[Exported] = []
 
@@ -108,16 +111,28 @@ def _searched(made: Exported, path: Path, backbone: Backbone, gallery: Gallery) 
 def _network(checkpoint: str) -> Backbone:
     if checkpoint == IMAGENET:
         return create_backbone()
+    if checkpoint == BUNDLED:
+        return load_exported(bundled_weights(), LITE0, BUNDLED_SIZE)
     if not Path(checkpoint).exists():
-        raise UsageError(f"no checkpoint '{checkpoint}': give 'imagenet', a run's folder or a file in it")
+        raise UsageError(
+            f"no checkpoint '{checkpoint}': give 'imagenet', 'bundled', a run's folder or a file in it"
+        )
     return load_backbone(Path(checkpoint))
 
 
-def _blended(network: Backbone, share: float, views: Pixels) -> Backbone:
-    origin = create_backbone(network.name, IMAGENET, network.size)
+def _blended(network: Backbone, share: float, dataset: Path, settings: Settings) -> Backbone:
+    """Between the network and ImageNet's, fitted on marks of training brands where the dataset has a split."""
+    marks = list(open_dataset(dataset).marks(lambda fault: None))
+    if all((dataset / f"groups_{name}.json").is_file() for name in SPLITS):
+        marks = select_split(dataset, marks, "train")
+    spread = np.linspace(0, len(marks) - 1, min(VERIFIED_MARKS, len(marks))).round().astype(np.int64)
+    views = [view for _, view in _views([(number, marks[number]) for number in spread.tolist()], settings)]
+    if not views:
+        raise UsageError(f"none of the pictures of {dataset} can be used")
     side = (network.size, network.size)
-    sample = [cv2.resize(view, side, interpolation=cv2.INTER_AREA) for view in sample_of(views, network.size)]
-    return blend(network, origin, share, np.stack(sample).astype(np.uint8))
+    small = [cv2.resize(view, side, interpolation=cv2.INTER_AREA) for view in views]
+    origin = create_backbone(network.name, IMAGENET, network.size)
+    return blend(network, origin, share, sample_of(np.stack(small).astype(np.uint8), network.size))
 
 
 def _gallery(dataset: Path, settings: Settings) -> Gallery:

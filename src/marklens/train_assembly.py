@@ -21,7 +21,7 @@ from marklens.datasets.grouping import groups_of, read_groups
 from marklens.datasets.icons.brand_split import SPLITS, Split
 from marklens.datasets.icons.selecting import held_out, select_split
 from marklens.datasets.opening import open_dataset
-from marklens.embeddings.onnx_embedder import bundled_weights
+from marklens.embeddings.onnx_embedder import BUNDLED, BUNDLED_SIZE, bundled_weights
 from marklens.evaluation.protocols import read_groups as read_queries
 from marklens.indexing.folder import IndexFolder
 from marklens.indexing.manifest import load_complete
@@ -50,8 +50,6 @@ from marklens.training.trainer import Trainer
 from marklens.training.validation import Gallery, make_gallery
 
 T = TypeVar("T", LearnerOptions, LoopOptions)
-BUNDLED, BUNDLED_SIZE = "bundled", 112
-"""The network that ships, and the pixels of a side that it learned at."""
 FREE = frozenset({"keep", "checkpoint_minutes", "workers", "patience"})
 """Settings that may change between two calls of one run."""
 

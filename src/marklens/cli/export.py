@@ -13,7 +13,7 @@ def export(
     checkpoint: Annotated[
         str,
         typer.Argument(
-            help="A run's folder, its best.pt, a checkpoint, or 'imagenet': EfficientNet-Lite0.",
+            help="A run's folder, its best.pt, a checkpoint, 'bundled' (what ships) or 'imagenet' (Lite0).",
             show_default=False,
         ),
     ],

@@ -21,6 +21,12 @@ CPU_BATCHES = (1, 4, 8, 16)
 GPU_BATCHES = (32, 64, 128)
 
 
+BUNDLED = "bundled"
+"""What the network that ships is called where networks are named."""
+BUNDLED_SIZE = 112
+"""Pixels of a side that it learned at; inside of the file views are made that small."""
+
+
 def bundled_weights() -> Path:
     """The network that ships with Marklens."""
     return Path(str(files("marklens.embeddings") / "weights" / DEFAULT_WEIGHTS))

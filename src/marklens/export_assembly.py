@@ -121,7 +121,7 @@ def _network(checkpoint: str) -> Backbone:
 
 
 def _blended(network: Backbone, share: float, dataset: Path, settings: Settings) -> Backbone:
-    """Between the network and ImageNet's, fitted on marks of training brands where the dataset has a split."""
+    """Between the network and ImageNet's, fitted on training brands where the dataset has that split."""
     marks = list(open_dataset(dataset).marks(lambda fault: None))
     if all((dataset / f"groups_{name}.json").is_file() for name in SPLITS):
         marks = select_split(dataset, marks, "train")

@@ -2,7 +2,7 @@
 
     python -m benchmarks.import_concepts iconify-json-2.2.535.tgz --dataset logos --out concepts
 
-Logo packs and names of validation and test brands are left out, see `datasets.icons.concepts`. What is
+Logo packs and names of validation and test brands are left out, see `benchmarks.concepts`. What is
 written is a dataset as `import-icons` writes it, with a group for each concept; pack_brands takes it with
 --concepts.
 """
@@ -13,13 +13,13 @@ from typing import Annotated
 
 import typer
 
+from benchmarks.concepts import Drawing, choose_drawings
 from marklens.cli.progress import shown_progress
 from marklens.core.artifacts import write_json
 from marklens.core.threads import usable_cores
 from marklens.datasets.grouping import GROUPS
 from marklens.datasets.icons.archive import Icon, IconPack, read_packs
 from marklens.datasets.icons.brand_split import split_of
-from marklens.datasets.icons.concepts import Drawing, choose_drawings
 from marklens.datasets.icons.importing import icon_file
 from marklens.datasets.icons.metadata import ListedIcon, write_entries, write_packs
 from marklens.datasets.icons.rendering import RenderTask, render_all

@@ -71,7 +71,7 @@ def main(
 
 
 def _joined(concepts: Groups, brands: Groups) -> list[tuple[str, Sequence[str]]]:
-    """Concepts, with the marks of a brand that is called like one: they are no strangers."""
+    """Concepts, each together with the brand that is called like it: negatives of each other they are not."""
     called = {name: brand_of("", name.replace(" ", "-"), shown_as_brand=True) for name in concepts}
     return [(name, [*files, *brands.get(called[name] or "", ())]) for name, files in concepts.items()]
 

@@ -1,8 +1,7 @@
 from collections import Counter
 
 import pytest
-
-from marklens.datasets.icons.concepts import brands_in, choose_drawings, concept_of, family_of
+from benchmarks.concepts import brands_in, choose_drawings, concept_of, family_of
 
 PACKS = ("mdi", "tabler", "ph", "ion", "uil", "ri")
 

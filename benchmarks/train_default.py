@@ -20,8 +20,6 @@ import typer
 from marklens.embeddings.onnx_embedder import bundled_weights
 
 ARCHIVE = "@iconify/json@2.2.535"
-IMAGENET_SHARE = "0.25"
-"""Of the weights: turned, mirrored and cut copies are found better, brands as well."""
 RECIPE = Path(__file__).parents[1] / "examples" / "bundled.toml"
 
 
@@ -52,8 +50,7 @@ def steps(network: Path, size: int) -> list[Step]:
         Step(f"val{size}/marks.safetensors", [*pack, "--out", f"val{size}", "--split", "val"]),
         Step(None, [*marklens, "train", f"train{size}", "--out", "run", "--gallery", f"val{size}",
                     "--validate", "logos/groups_val.json", "--device", "cpu"]),
-        Step(str(network), [*marklens, "export", "run", "--out", str(network), "--verify", "logos",
-                            "--imagenet-share", IMAGENET_SHARE]),
+        Step(str(network), [*marklens, "export", "run", "--out", str(network), "--verify", "logos"]),
         Step(None, [*python, "benchmarks.fit_patch_pca", *logos]),
         Step(None, [*marklens, "index", "build", "logos", *index]),
         Step(None, [*python, "benchmarks.fit_bundled_pca", *logos, *index]),

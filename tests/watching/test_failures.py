@@ -87,7 +87,7 @@ def test_a_failure_costs_no_conflict_that_waits(
     watch: Watch, pair: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("marklens.watching.reporting.write_waiting", raising(DiskSpaceError("full")))
+        patch.setattr("marklens.opened.watching.write_waiting", raising(DiskSpaceError("full")))
         watch(status=1)
     with monkeypatch.context() as patch:
         patch.setattr("marklens.core.images.Image.open", raising(ValueError("a broken library")))

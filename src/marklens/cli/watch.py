@@ -14,19 +14,12 @@ from marklens.cli.options import (
     print_json,
 )
 from marklens.cli.progress import shown_progress
-from marklens.core.errors import Interrupted, UsageError
 
 if TYPE_CHECKING:
-    from marklens.core.types import Filter
-    from marklens.engine import Engine
-    from marklens.watching.conflicts import Conflict
-    from marklens.watching.state import Report
-    from marklens.watching.watcher import Looked
+    from marklens.opened.watching import Watched
 
 FOUND = 3
 """Exit status of --fail-on-new where there is something new."""
-STATE = "watch.sqlite"
-Reports = list[tuple["Report", list["Conflict"]]]
 
 
 def watch(
@@ -63,7 +56,7 @@ def watch(
     state: Annotated[
         Path | None,
         typer.Option(
-            dir_okay=False, help="What was looked at and told.", show_default=f"{STATE} beside the report"
+            dir_okay=False, help="What was looked at and told.", show_default="watch.sqlite beside the report"
         ),
     ] = None,
     portfolio: Annotated[
@@ -108,93 +101,37 @@ def watch(
 
     Example: marklens watch new-filings --index my-marks --out reports/today.html --threshold 0.6
     """
-    from contextlib import closing
-    from functools import partial
-
-    from marklens.assembly import open_engine
-    from marklens.core.images import decode
     from marklens.core.resources import graceful_stop
-    from marklens.datasets.opening import open_dataset
-    from marklens.indexing.decoding import Decoder
-    from marklens.opened.reasons import page_reason
+    from marklens.opened.watching import WatchRequest
+    from marklens.opened.watching import watch as run
     from marklens.questions import make_filter, read_ids
     from marklens.settings import load_settings
     from marklens.watching.conflicts import Question
     from marklens.watching.filings import read_day
-    from marklens.watching.recipe import recipe_of
-    from marklens.watching.reporting import write_unwritten, write_waiting
-    from marklens.watching.state_file import open_state
-    from marklens.watching.watcher import Watcher
 
     wanted = make_filter(vienna or (), years, where or (), ids=read_ids(portfolio) if portfolio else None)
     question = Question(threshold, name_threshold, top, wanted, read)
     day = read_day(since) if since else None
-    if out.suffix.lower() not in {".html", ".htm"}:
-        raise UsageError(
-            f"--out names the page of the report: give a name that ends in .html, not {out.name}"
-        )
-    dataset, settings, out = open_dataset(filings), load_settings(), out.absolute()
-    engine, workers = open_engine(index, settings), settings.build.workers
-    engine.catalog.connect(workers + 1)  # now, before the index may be changed
-    recipe = recipe_of(engine, settings.scoring.model_dump(), settings.search.model_dump(), question)
-    facts = {"marks watched": f"{_watched(engine, wanted):,}", "threshold": f"{threshold:g}"}
-    with (
-        open_state(state or out.with_name(STATE)) as remembered,
-        closing(Decoder(max(1, workers), settings.build.timeout)) as decoder,
-    ):
-        reports = list(write_unwritten(remembered))
-        watcher = Watcher(
-            engine,
-            remembered,
-            question,
-            remembered.recipe(recipe),
-            decoder.decode if workers else decode,
-            partial(page_reason, engine),
-            day,
-            recheck,
-            max(1, workers),
-        )
-        with shown_progress() as progress, graceful_stop() as stop:
-            looked = watcher.run(dataset, progress, stop)
-        if looked.stopped:
-            raise Interrupted(
-                f"stopped after {looked.checked} filings: they are remembered, the same call goes on"
-            )
-        facts["filings looked at"] = f"{looked.checked:,}"
-        reports += write_waiting(remembered, out, facts)
-    _tell(looked, reports, as_json)
-    if fail_on_new and any(conflicts for _, conflicts in reports):
+    request = WatchRequest(filings, index, out, question, day, state, recheck)
+    with shown_progress() as progress, graceful_stop() as stop:
+        watched = run(request, load_settings(), progress, stop)
+    _tell(watched, as_json)
+    if fail_on_new and watched.conflicts:
         raise typer.Exit(FOUND)
 
 
-def _watched(engine: "Engine", wanted: "Filter") -> int:
-    """How many marks of the index are watched.
-
-    Raises:
-        UsageError: none is.
-    """
-    allowed = engine.catalog.allowed(wanted)
-    count = engine.catalog.counts().marks if allowed is None else int(allowed.sum())
-    if not count:
-        raise UsageError("no mark of the index is in that portfolio: widen the filter, or check the ids")
-    if wanted.ids is not None and count < len(wanted.ids):
-        from loguru import logger
-
-        logger.warning("{} of the {} ids of --portfolio are watched", count, len(wanted.ids))
-    return count
-
-
-def _tell(looked: "Looked", reports: Reports, as_json: bool) -> None:
+def _tell(watched: "Watched", as_json: bool) -> None:
     from dataclasses import asdict
 
     from loguru import logger
 
+    looked = watched.looked
     if looked.outdated:
         logger.warning(
             "{} filings were looked at before with another {}: --recheck looks at them again",
             looked.outdated, ", ".join(looked.differs),
         )  # fmt: skip
-    conflicts = [conflict.document() for _, found in reports for conflict in found]
+    conflicts = [conflict.document() for conflict in watched.conflicts]
     if as_json:
         counts = {"checked": looked.checked, "known": looked.known, "before_since": looked.before}
         print_json(
@@ -203,7 +140,7 @@ def _tell(looked: "Looked", reports: Reports, as_json: bool) -> None:
                 "outdated": {"filings": looked.outdated, "differs": list(looked.differs)},
                 "faults": [asdict(fault) for fault in looked.faults],
                 "conflicts": conflicts,
-                "reports": [str(report.path) for report, _ in reports],
+                "reports": [str(report.path) for report, _ in watched.reports],
             }
         )
         return
@@ -212,7 +149,7 @@ def _tell(looked: "Looked", reports: Reports, as_json: bool) -> None:
     parts += [_counted(len(looked.faults), "fault")] if looked.faults else []
     typer.echo(", ".join(parts) + ".")
     typer.echo(f"{_counted(len(conflicts), 'new conflict')}." if conflicts else "Nothing new.")
-    for report, _ in reports:
+    for report, _ in watched.reports:
         typer.echo(f"The report is {_shortened(report.path)}.")
 
 

@@ -1,0 +1,129 @@
+"""A watch from its files: an index, new filings, what was told before, the reports."""
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import date
+from functools import partial
+from pathlib import Path
+
+from loguru import logger
+
+from marklens.assembly import open_engine
+from marklens.core.errors import Interrupted, UsageError
+from marklens.core.images import decode
+from marklens.core.ports import Progress
+from marklens.core.resources import StopFlag
+from marklens.core.types import Filter
+from marklens.datasets.opening import open_dataset
+from marklens.engine import Engine
+from marklens.indexing.decoding import Decoder
+from marklens.opened.reasons import page_reason
+from marklens.settings import Settings
+from marklens.watching.conflicts import Conflict, Question
+from marklens.watching.recipe import recipe_of
+from marklens.watching.reporting import write_unwritten, write_waiting
+from marklens.watching.state import Report
+from marklens.watching.state_file import open_state
+from marklens.watching.watcher import Looked, Watcher
+
+STATE = "watch.sqlite"
+PAGES = frozenset({".html", ".htm"})
+
+
+@dataclass(frozen=True, slots=True)
+class WatchRequest:
+    """What is to be watched.
+
+    Attributes:
+        filings: a dataset of new filings.
+        index: of the marks that are watched.
+        out: the page of the report; a table goes beside it.
+        question: what makes a conflict.
+        since: only filings of that day or later.
+        state: what was looked at and told; None takes `STATE` beside the report.
+        recheck: whether filings are looked at again that were looked at with another index or other settings.
+    """
+
+    filings: Path
+    index: Path
+    out: Path
+    question: Question
+    since: date | None = None
+    state: Path | None = None
+    recheck: bool = False
+
+    def __post_init__(self) -> None:
+        if self.out.suffix.lower() not in PAGES:
+            raise UsageError(
+                f"--out names the page of the report: give a name that ends in .html, not {self.out.name}"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What a watch did, and the reports that it wrote, each with its conflicts."""
+
+    looked: Looked
+    reports: Sequence[tuple[Report, list[Conflict]]]
+
+    @property
+    def conflicts(self) -> list[Conflict]:
+        """Those of all reports."""
+        return [conflict for _, found in self.reports for conflict in found]
+
+
+def watch(request: WatchRequest, settings: Settings, progress: Progress, stop: StopFlag) -> Watched:
+    """Look through new filings and report what is new; the same call goes on where one was stopped.
+
+    Raises:
+        UsageError: no mark of the index is watched, or a file is not there.
+        Interrupted: `stop` was set; what was looked at is remembered.
+    """
+    dataset, out, question = open_dataset(request.filings), request.out.absolute(), request.question
+    engine, workers = open_engine(request.index, settings), settings.build.workers
+    engine.catalog.connect(workers + 1)  # now, before the index may be changed
+    recipe = recipe_of(engine, settings.scoring.model_dump(), settings.search.model_dump(), question)
+    facts = {
+        "marks watched": f"{_watched(engine, question.wanted):,}",
+        "threshold": f"{question.threshold:g}",
+    }
+    with (
+        open_state(request.state or out.with_name(STATE)) as remembered,
+        closing(Decoder(max(1, workers), settings.build.timeout)) as decoder,
+    ):
+        reports = list(write_unwritten(remembered))
+        watcher = Watcher(
+            engine,
+            remembered,
+            question,
+            remembered.recipe(recipe),
+            decoder.decode if workers else decode,
+            partial(page_reason, engine),
+            request.since,
+            request.recheck,
+            max(1, workers),
+        )
+        looked = watcher.run(dataset, progress, stop)
+        if looked.stopped:
+            raise Interrupted(
+                f"stopped after {looked.checked} filings: they are remembered, the same call goes on"
+            )
+        facts["filings looked at"] = f"{looked.checked:,}"
+        reports += write_waiting(remembered, out, facts)
+    return Watched(looked, reports)
+
+
+def _watched(engine: Engine, wanted: Filter) -> int:
+    """How many marks of the index are watched.
+
+    Raises:
+        UsageError: none is.
+    """
+    allowed = engine.catalog.allowed(wanted)
+    count = engine.catalog.counts().marks if allowed is None else int(allowed.sum())
+    if not count:
+        raise UsageError("no mark of the index is in that portfolio: widen the filter, or check the ids")
+    if wanted.ids is not None and count < len(wanted.ids):
+        logger.warning("{} of the {} ids of --portfolio are watched", count, len(wanted.ids))
+    return count

@@ -1,9 +1,8 @@
 """The only place that turns settings into objects."""
 
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -65,23 +64,25 @@ def make_view_maker(options: ViewOptions) -> ViewMaker:
     return ViewMaker(options, detector, PpOcrReader() if reads else None)
 
 
+def weights_file(settings: Settings) -> Path:
+    """The network of the settings, or the bundled one."""
+    return settings.model.weights or bundled_weights()
+
+
 def make_embedder(settings: Settings) -> OnnxEmbedder:
     """The network of the settings, or the bundled one."""
     model = settings.model
-    weights = model.weights or bundled_weights()
-    return OnnxEmbedder(weights, model.batch_size, model.threads, model.providers)
+    return OnnxEmbedder(weights_file(settings), model.batch_size, model.threads, model.providers)
 
 
 def make_patch_reducer(settings: Settings, embedder: OnnxEmbedder, dims: int) -> PatchReducer | None:
     """The patch reduction of the settings' network; None where it has none or no dims are wanted."""
-    weights = settings.model.weights or bundled_weights()
-    return find_patch_reducer(weights, embedder.model_hash, dims) if dims else None
+    return find_patch_reducer(weights_file(settings), embedder.model_hash, dims) if dims else None
 
 
 def make_recipe(settings: Settings, embedder: OnnxEmbedder, patches: PatchReducer | None) -> Recipe:
     """What an index made with these settings remembers of them."""
-    weights = settings.model.weights or bundled_weights()
-    model = {"hash": embedder.model_hash, "dims": embedder.dims, "file": weights.name}
+    model = {"hash": embedder.model_hash, "dims": embedder.dims, "file": weights_file(settings).name}
     kept = {} if patches is None else {"dims": patches.dims, "reduction": patches.digest}
     return Recipe(view_options(settings).record(), model, settings.pca.model_dump(), kept)
 
@@ -121,7 +122,7 @@ def make_reranker(
 
 def find_scoring(settings: Settings, embedder: OnnxEmbedder) -> Profile | None:
     """What was fitted for the settings' network, see `reranking.profile`."""
-    return find_profile(settings.model.weights or bundled_weights(), embedder.model_hash)
+    return find_profile(weights_file(settings), embedder.model_hash)
 
 
 def open_engine(root: Path, settings: Settings) -> Engine:
@@ -134,7 +135,7 @@ def open_engine(root: Path, settings: Settings) -> Engine:
             settings bring.
     """
     folder = index_folder(root, settings)
-    manifest, embedder, patches = recall(folder, settings)
+    manifest, embedder, patches = matching_parts(folder, settings)
     catalog = Catalog.open(folder.catalog)
     try:
         files = _open_files(folder, manifest, catalog, settings.search.rerank and patches is not None)
@@ -182,7 +183,7 @@ def _assembled(
     catalog: Catalog,
     files: _Files,
 ) -> Engine:
-    maker, reach = make_view_maker(remembered_options(manifest)), None
+    maker, reach = make_view_maker(ViewOptions.of_record(manifest.recipe.preprocessing)), None
     local: LocalStore | None = files.patches
     if settings.search.rerank and settings.search.extract and patches is None:  # it kept none: look again
         patches = make_patch_reducer(settings, embedder, settings.patches.dims or PatchSettings().dims)
@@ -217,7 +218,9 @@ def _open_names(folder: IndexFolder, opened: tuple[int, int] | None) -> TextMatc
     return names
 
 
-def recall(folder: IndexFolder, settings: Settings) -> tuple[Manifest, OnnxEmbedder, PatchReducer | None]:
+def matching_parts(
+    folder: IndexFolder, settings: Settings
+) -> tuple[Manifest, OnnxEmbedder, PatchReducer | None]:
     """The manifest of a finished index, its network and patch reduction, after checking that all fit."""
     manifest = load_complete(folder)
     embedder, remembered = make_embedder(settings), int(manifest.recipe.patches.get("dims", 0))
@@ -242,10 +245,3 @@ def _bundled(reducer: PcaReducer, embedder: OnnxEmbedder) -> tuple[int, float] |
     bundled = bundled_reducer(embedder.model_hash, reducer.dims, reducer.whitening)
     same = bundled is not None and np.array_equal(bundled.components, reducer.components)
     return (reducer.dims, reducer.whitening) if same else None
-
-
-def remembered_options(manifest: Manifest) -> ViewOptions:
-    """The views as a manifest says they were made."""
-    known = {field.name for field in fields(ViewOptions)}
-    record: dict[str, Any] = dict(manifest.recipe.preprocessing)
-    return ViewOptions(**{name: value for name, value in record.items() if name in known})

@@ -12,8 +12,7 @@ from marklens.assembly import (
     make_patch_reducer,
     make_recipe,
     make_view_maker,
-    recall,
-    remembered_options,
+    matching_parts,
     view_options,
 )
 from marklens.core.errors import IndexMismatchError, UsageError
@@ -67,8 +66,8 @@ def build(
 def add(root: Path, dataset: Dataset, settings: Settings, progress: Progress, stop: StopFlag) -> BuildReport:
     """Add marks to an index, made as its other marks were, see `indexing.maintenance`."""
     folder = index_folder(root, settings)
-    manifest, embedder, patches = recall(folder, settings)
-    options = remembered_options(manifest)
+    manifest, embedder, patches = matching_parts(folder, settings)
+    options = ViewOptions.of_record(manifest.recipe.preprocessing)
     views = ViewDescriber(embedder, patches, color_histograms)
     describer = Describer(folder, partial(_runner, settings, options, views), progress, stop)
     return add_marks(describer, dataset, manifest.recipe, settings.build.chunk)
@@ -77,8 +76,9 @@ def add(root: Path, dataset: Dataset, settings: Settings, progress: Progress, st
 def check(root: Path, settings: Settings, sample: int, progress: Progress) -> Sequence[Check]:
     """Verify an index, see `indexing.verifying`."""
     folder = index_folder(root, settings)
-    manifest, embedder, _ = recall(folder, settings)
-    return verify(folder, make_view_maker(remembered_options(manifest)), embedder, sample, progress)
+    manifest, embedder, _ = matching_parts(folder, settings)
+    maker = make_view_maker(ViewOptions.of_record(manifest.recipe.preprocessing))
+    return verify(folder, maker, embedder, sample, progress)
 
 
 def _runner(

@@ -227,8 +227,7 @@ def _masks(index: Path, options: ViewOptions) -> Masks:
 
 
 def _copier(views: PackedViews, wanted: TrainSettings) -> Copier:
-    known = {field.name for field in fields(ViewOptions)}
-    options = ViewOptions(**{name: value for name, value in views.recipe.items() if name in known})
+    options = ViewOptions.of_record(views.recipe)
     fonts = find_fonts(wanted.fonts, "train") if wanted.fonts else None
     return Copier(options, Copying().turned(wanted.geometry), make_word_bank(fonts, seed=wanted.seed))
 

@@ -1,7 +1,8 @@
 """One picture's whole way to its views."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -60,6 +61,12 @@ class ViewOptions:
     def record(self) -> dict[str, object]:
         """What an index stores of its preprocessing: the options, the code's version."""
         return {**asdict(self), "version": PREPROCESSING_VERSION}
+
+    @classmethod
+    def of_record(cls, record: Mapping[str, Any]) -> "ViewOptions":
+        """The options that `record` wrote down."""
+        known = {field.name for field in fields(cls)}
+        return cls(**{name: value for name, value in record.items() if name in known})
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,13 +88,7 @@ def build_index(describer: Describer, dataset: Dataset, recipe: Recipe, options:
         kind = options.store or (before.store if before else STORES[0])
         check_store(kind, server=folder.server_of(kind))
         expected = min(dataset.count(), options.limit or dataset.count())
-        if before is None:
-            if folder.chunks_from(0):
-                raise UsageError(
-                    f"{folder.root / 'chunks'} holds files of something else, or of an index whose "
-                    "manifest.json is gone: delete them or build into another folder"
-                )
-            before = Manifest(recipe, scope, kind)
+        before = before or _begun(folder, recipe, scope, kind)
 
         def before_change() -> None:
             purpose = f"an index of {expected:,} marks"
@@ -119,11 +113,11 @@ def build_index(describer: Describer, dataset: Dataset, recipe: Recipe, options:
             folder,
             len(done.sources),
             recipe,
-            None,
-            options.threads,
-            describer.progress,
-            kind,
-            options.form,
+            reducer=None,
+            threads=options.threads,
+            progress=describer.progress,
+            kind=kind,
+            form=options.form,
         )
         manifest = Manifest(
             recipe=recipe,
@@ -143,6 +137,20 @@ def build_index(describer: Describer, dataset: Dataset, recipe: Recipe, options:
         prune_store(folder.vectors, server=folder.server_of(kind))
         logger.info("index finished: {}", dict(manifest.counts))
         return BuildReport(manifest, done.marks, perf_counter() - started, changed=True)
+
+
+def _begun(folder: IndexFolder, recipe: Recipe, scope: Mapping[str, Any], kind: str) -> Manifest:
+    """The manifest of a build that begins.
+
+    Raises:
+        UsageError: the folder holds chunks that no manifest tells of.
+    """
+    if folder.chunks_from(0):
+        raise UsageError(
+            f"{folder.root / 'chunks'} holds files of something else, or of an index whose "
+            "manifest.json is gone: delete them or build into another folder"
+        )
+    return Manifest(recipe, dict(scope), kind)
 
 
 def counts(folder: IndexFolder, removed: Mapping[str, str], views: int, faults: int) -> dict[str, int]:

@@ -4,14 +4,14 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from time import perf_counter
 
 import numpy as np
 from loguru import logger
 
 from marklens.core.artifacts import write_text
 from marklens.core.errors import ArtifactError
-from marklens.core.ports import Progress
+from marklens.core.ports import Progress, VectorStore
+from marklens.core.stopwatch import Stopwatch
 from marklens.core.types import Fault, Ids, Vectors
 from marklens.embeddings.pca_reducer import PcaReducer, bundled_reducer, fit_pca
 from marklens.indexing.chunks import Chunk, load_chunk, views_in
@@ -67,52 +67,44 @@ def derive(
     Raises:
         ArtifactError: no chunk holds a usable mark, or one is damaged.
     """
-    paths, seconds = folder.chunks(chunks), {}
-    started = perf_counter()
+    paths, watch = folder.chunks(chunks), Stopwatch()
     reducer = reducer or _reducer(paths, recipe, progress)
     reducer.save(folder.pca)
-    seconds["pca"] = perf_counter() - started
-
-    started, marks = perf_counter(), 0
-    ids: list[Ids] = []
+    watch.lap("pca")
     progress.start("graph", chunks)
-    store = create_store(
-        kind,
-        reducer.dims,
-        threads=threads,
-        server=folder.server_of(kind),
-        plan=_plan(paths, reducer, form),
-    )
-    for chunk in _load(paths, progress):
-        ids.append(chunk.view_ids(marks))
-        store.add(ids[-1], reduce_chunk(chunk, reducer))
-        marks += len(chunk.marks)
+    plan = _plan(paths, reducer, form)
+    store = create_store(kind, reducer.dims, threads=threads, server=folder.server_of(kind), plan=plan)
+    ids = _fill(store, _load(paths, progress), reducer)
     store.save(folder.vectors_of(kind))
     for other in STORES:
         if other != kind:
             discard_store(folder.vectors_of(other), server=folder.server_of(other))
-    all_ids = np.concatenate(ids)
-    rarity = measure_rarity(store, all_ids) if len(all_ids) >= int(recipe.pca["own_from"]) else ()
-    seconds["graph"] = perf_counter() - started
-
-    started = perf_counter()
+    rarity = measure_rarity(store, ids) if len(ids) >= int(recipe.pca["own_from"]) else ()
+    watch.lap("graph")
     if recipe.patches:
         progress.start("patches", chunks)
         parts = patch_parts(_load(paths, progress), first=0)
         write_patch_store(folder.patches, parts, int(recipe.patches["dims"]), COLORS)
-    seconds["patches"] = perf_counter() - started
-
-    started = perf_counter()
+    watch.lap("patches")
     progress.start("catalog", chunks)
     names = TextIndexBuilder()
     Catalog.create(folder.catalog, noting_texts(entries(_load(paths, progress), first=0), names))
-    seconds["catalog"] = perf_counter() - started
-
-    started = perf_counter()
+    watch.lap("catalog")
     progress.start("texts", None)
     names.finish().save(folder.texts)
-    seconds["texts"] = perf_counter() - started
-    return Derived(len(all_ids), rarity, seconds)
+    watch.lap("texts")
+    return Derived(len(ids), rarity, watch.seconds)
+
+
+def _fill(store: VectorStore, chunks: Iterable[Chunk], reducer: PcaReducer) -> Ids:
+    """Add the vectors of all views to a store; returns the views' ids, int64 (views,)."""
+    ids: list[Ids] = []
+    marks = 0
+    for chunk in chunks:
+        ids.append(chunk.view_ids(marks))
+        store.add(ids[-1], reduce_chunk(chunk, reducer))
+        marks += len(chunk.marks)
+    return np.concatenate(ids)
 
 
 def reduce_chunk(chunk: Chunk, reducer: PcaReducer) -> Vectors:

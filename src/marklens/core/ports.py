@@ -17,6 +17,9 @@ from marklens.core.types import (
     Vectors,
 )
 
+OnFault = Callable[[Fault], None]
+"""Hears of what is wrong with one item, which costs that item or that field only."""
+
 
 class Dataset(Protocol):
     """Where marks come from, in an order that is the same every time."""
@@ -30,7 +33,7 @@ class Dataset(Protocol):
         """How many marks there are, at least roughly: for progress and disk-space estimates."""
         ...
 
-    def marks(self, on_fault: Callable[[Fault], None]) -> Iterator[Mark]:
+    def marks(self, on_fault: OnFault) -> Iterator[Mark]:
         """Yield every usable mark once, streaming; report each fault of the metadata to `on_fault`."""
         ...
 

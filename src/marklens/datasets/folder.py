@@ -2,16 +2,15 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from loguru import logger
 
 from marklens.core.errors import DatasetError
 from marklens.core.images import PICTURE_ENDINGS
+from marklens.core.ports import OnFault
 from marklens.core.types import Fault, Mark
-
-OnFault = Callable[[Fault], None]
 
 
 class FolderDataset:

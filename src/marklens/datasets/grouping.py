@@ -1,7 +1,7 @@
 """Files that belong together: brands of a groups file, duplicates; looked up among the marks of a dataset."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ from scipy.sparse.csgraph import connected_components
 
 from marklens.core.errors import UsageError
 from marklens.core.file_names import FileFinder
+from marklens.core.ports import OnFault
 from marklens.core.types import Fault
 
 GROUPS = "groups.json"
@@ -43,7 +44,7 @@ def groups_of(dataset: Path) -> Mapping[str, Sequence[str]]:
 
 
 def find_groups(
-    groups: Iterable[tuple[str, Sequence[str]]], files: Sequence[str], on_fault: Callable[[Fault], None]
+    groups: Iterable[tuple[str, Sequence[str]]], files: Sequence[str], on_fault: OnFault
 ) -> NumberedGroups:
     """Look the files of groups up among the marks.
 

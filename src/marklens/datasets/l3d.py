@@ -7,17 +7,16 @@ is reported and costs one entry or one field.
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from marklens.core.errors import DatasetError
 from marklens.core.file_names import fold
 from marklens.core.images import PICTURE_ENDINGS
+from marklens.core.ports import OnFault
 from marklens.core.types import Fault, Mark
 from marklens.datasets.entries import choose_id, parse_fields
-
-OnFault = Callable[[Fault], None]
 
 MAX_JSON_BYTES = 2 << 30
 """A year of L3D has tens of MB, all of it merged about 250; a larger document would only cost memory."""

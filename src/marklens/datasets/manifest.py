@@ -4,16 +4,16 @@ import codecs
 import csv
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from marklens.core.errors import DatasetError
 from marklens.core.images import PICTURE_ENDINGS
+from marklens.core.ports import OnFault
 from marklens.core.types import Fault, Mark
 from marklens.datasets.entries import KNOWN_KEYS, choose_id, parse_fields
 
-OnFault = Callable[[Fault], None]
 Row = tuple[int, dict[str, Any] | str]
 """A line number, counted from 1, and the entry on it or what is wrong with it."""
 

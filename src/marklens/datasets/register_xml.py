@@ -10,6 +10,7 @@ from typing import IO
 from xml.etree.ElementTree import Element, ParseError, iterparse
 from xml.parsers import expat
 
+from marklens.core.ports import OnFault
 from marklens.core.types import Fault
 
 RECORDS = frozenset({"TradeMark", "Trademark"})
@@ -18,7 +19,6 @@ FOREIGN = ("Priority", "ExhibitionPriority", "Seniority", "Associated", "Opposit
 """Beginnings of elements that speak of another application than the mark's own."""
 _CHUNK = 4096
 
-OnFault = Callable[[Fault], None]
 Opener = Callable[[], IO[bytes]]
 
 

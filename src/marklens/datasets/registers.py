@@ -7,13 +7,14 @@ programs that read files of EUIPO, WIPO and Canada; checked on made files only, 
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
 from marklens.core.errors import DatasetError
 from marklens.core.file_names import fold
 from marklens.core.images import PICTURE_ENDINGS
+from marklens.core.ports import OnFault
 from marklens.core.types import Fault, Mark
 from marklens.datasets.entries import parse_fields
 from marklens.datasets.register_xml import first_text, local_name, own, records, register_files, texts
@@ -44,8 +45,6 @@ OFFICE = ("RegistrationOfficeCode", "ReceivingOfficeCode", "OperatingOfficeCode"
 VIENNA_PARTS = ("ViennaCategory", "ViennaDivision", "ViennaSection")
 OPERATIONS = ("operationCode", "operationCategory")
 _NO_SECTION = re.compile(r"(\.0+)+$")
-
-OnFault = Callable[[Fault], None]
 
 
 class RegisterDataset:

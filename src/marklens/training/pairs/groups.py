@@ -1,7 +1,7 @@
 """Which marks are one brand or one picture: positives where drawn anew, never negatives of each other."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,8 @@ from marklens.core.errors import PictureError, UsageError
 from marklens.core.file_names import FileFinder
 from marklens.core.images import read_picture
 from marklens.core.ink import find_ground, find_ink, ink_box
-from marklens.core.types import Fault, Ids, Mark, Pixels
+from marklens.core.ports import OnFault
+from marklens.core.types import Ids, Mark, Pixels
 from marklens.datasets.analysis.duplicates import FINE_DISTANCE, NEAR_DISTANCE, SURE_BITS
 from marklens.datasets.analysis.near_duplicates import group_near
 from marklens.datasets.analysis.perceptual_hash import Look, look_at
@@ -86,7 +87,7 @@ def group_numbers(
     groups: NamedGroups,
     looks: Sequence[Look],
     held_out: Sequence[Look] = (),
-    on_fault: Callable[[Fault], None] = lambda fault: None,
+    on_fault: OnFault = lambda fault: None,
 ) -> Ids:
     """The group of every mark, int64 (marks,): the union of named groups and near duplicates.
 

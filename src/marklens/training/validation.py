@@ -63,7 +63,11 @@ def measure(backbone: Backbone, gallery: Gallery, device: torch.device) -> Measu
 
 def measure_vectors(vectors: Vectors, gallery: Gallery) -> Measures:
     """The measures of searching with these vectors, float32 (n, dims), of the gallery's views."""
-    reduced = fit_pca([vectors], DIMS, WHITENING).reduce(vectors)
+    return measure_reduced(fit_pca([vectors], DIMS, WHITENING).reduce(vectors), gallery)
+
+
+def measure_reduced(reduced: Vectors, gallery: Gallery) -> Measures:
+    """The same for unit vectors, float32 (n, dims), that were reduced already."""
     rankings = [_rank(query, reduced, gallery.marks) for query in gallery.queries]
     return evaluate(gallery.queries, lambda _: rankings, int(gallery.marks[-1]) + 1).means
 

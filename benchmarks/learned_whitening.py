@@ -58,11 +58,9 @@ def main(
     reducers = {
         "PCA of the gallery": fit_pca([vectors], DIMS, WHITENING),
         "PCA of training": fit_pca([learned], DIMS, WHITENING),
-        **{
-            f"learned, shrinkage {share:g}": fit_whitening(learned, apart, DIMS, share)
-            for share in SHRINKAGES
-        },
     }
+    for share in SHRINKAGES:
+        reducers[f"learned, shrinkage {share:g}"] = fit_whitening(learned, apart, DIMS, share)
     rows = [_row(name, measure_reduced(reducer.reduce(vectors), found)) for name, reducer in reducers.items()]
     report(f"{len(found.queries)} queries, {len(apart):,} pairs of {len(learned):,} views", rows, json)
 
@@ -120,7 +118,7 @@ def _differences(vectors: Vectors, owners: Ids, brand: Ids) -> Iterator[Vectors]
 
 
 def _unit(vectors: Vectors) -> Vectors:
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
 
 
 def _row(name: str, means: Measures) -> dict[str, Any]:

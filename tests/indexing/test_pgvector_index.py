@@ -202,7 +202,7 @@ def test_the_commands(
     }.items():
         monkeypatch.setenv(f"MARKLENS_{name}", value)
     assert run(["index", "build", str(marks), "--index", "own", "--store", "annoy"]) == 2
-    assert "choose faiss or pgvector or milvus" in capsys.readouterr().err
+    assert "'faiss', 'pgvector', 'milvus'" in capsys.readouterr().err
     for command in (
         ["index", "build", str(marks), "--store", "pgvector"],
         ["index", "remove", "mark0003"],

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.training.drawn_pairs import SIZE, DrawnPairs
 
-from marklens.training.backbones import create_backbone
+from marklens.training.backbones import LITE0, create_backbone
 from marklens.training.distributed import Mesh
 from marklens.training.moco import NOBODY, LearnerOptions, PairLearner, Projected, Queue
 from marklens.training.schedules import learning_rate, momentum_at
@@ -138,8 +138,9 @@ def test_schedules_by_hand() -> None:
 
 
 def test_the_loss_may_pool_as_searching_does() -> None:
-    made = learner(replace(OPTIONS, pooling="generalised"))
-    assert made.query.power > 1
+    backbone = create_backbone(LITE0, "none", SIZE)  # its map ends in a ReLU
+    made = PairLearner(backbone, replace(OPTIONS, pooling="generalised"))
+    assert made.query.power > 1 and learner().query.power == 1
     loss, _ = made(*pairs(), Mesh())
     loss.backward()
     gradients = [p.grad for p in made.query.backbone.parameters() if p.grad is not None]

@@ -205,9 +205,13 @@ def test_nothing_to_pack_is_said(tmp_path: Path) -> None:
 
 
 def test_sure_pairs_are_groups(tmp_path: Path) -> None:
-    pairs = [{"a": "1.png", "b": "2.png", "grade": grade} for grade in ("gold", "weak", "duplicate")]
+    rows = [("1.png", "2.png", "gold"), ("2.png", "5.png", "duplicate"), ("5.png", "6.png", "weak")]
+    pairs = [{"a": one, "b": other, "grade": grade} for one, other, grade in rows]
     write_json(tmp_path / "similar_pairs.json", {"pairs": pairs})
-    assert list(alike(tmp_path / "similar_pairs.json").values()) == [("1.png", "2.png")] * 2
+    assert list(alike(tmp_path / "similar_pairs.json").values()) == [["1.png", "2.png", "5.png"]]
+    write_json(tmp_path / "weak_pairs.json", {"pairs": pairs[2:]})
+    with pytest.raises(UsageError, match="no pair graded"):
+        alike(tmp_path / "weak_pairs.json")
     write_json(tmp_path / "groups.json", {"pairs": ["1.png", "2.png"], "acme": ["3.png", "4.png"]})
     assert set(alike(tmp_path / "groups.json")) == {"pairs", "acme"}
     with pytest.raises(UsageError, match="does not exist"):

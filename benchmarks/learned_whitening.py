@@ -23,7 +23,7 @@ from benchmarks.reporting import report
 from marklens.core.artifacts import read_json
 from marklens.core.types import Ids, Vectors
 from marklens.embeddings.onnx_embedder import BUNDLED_SIZE, bundled_weights
-from marklens.embeddings.pca_reducer import PcaReducer, fit_pca
+from marklens.embeddings.pca_reducer import PcaReducer, fit_pca, to_unit
 from marklens.evaluation.evaluator import Measures
 from marklens.evaluation.protocols import read_groups
 from marklens.training.backbones import LITE0, Backbone
@@ -101,7 +101,7 @@ def _training(
     places = [(view, mark) for mark in chosen for view in packed.views_of(mark)]
     rows, owners = np.array(places, np.int64).T
     brand = np.array([number.get(packed.files[mark], -1) for mark in owners.tolist()])
-    return _unit(embed(network, np.asarray(packed.pixels[rows]), torch.device("cpu"))), owners, brand
+    return to_unit(embed(network, np.asarray(packed.pixels[rows]), torch.device("cpu"))), owners, brand
 
 
 def _differences(vectors: Vectors, owners: Ids, brand: Ids) -> Iterator[Vectors]:
@@ -115,10 +115,6 @@ def _differences(vectors: Vectors, owners: Ids, brand: Ids) -> Iterator[Vectors]
         alike = np.where(owners[rows][:, None] == owners[rows][None], -np.inf, own @ own.T)
         there = np.isfinite(alike).any(axis=1)
         yield own[there] - own[alike.argmax(axis=1)[there]]
-
-
-def _unit(vectors: Vectors) -> Vectors:
-    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
 
 
 def _row(name: str, means: Measures) -> dict[str, Any]:

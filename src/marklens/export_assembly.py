@@ -125,14 +125,14 @@ def _blended(network: Backbone, share: float, dataset: Path, settings: Settings)
     marks = list(open_dataset(dataset).marks(lambda fault: None))
     if all((dataset / f"groups_{name}.json").is_file() for name in SPLITS):
         marks = select_split(dataset, marks, "train")
-    spread = np.linspace(0, len(marks) - 1, min(VERIFIED_MARKS, len(marks))).round().astype(np.int64)
-    views = [view for _, view in _views([(number, marks[number]) for number in spread.tolist()], settings)]
+    chosen = [(number, marks[number]) for number in sample_of(len(marks), network.size).tolist()]
+    views = [view for _, view in _views(chosen, settings)]
     if not views:
         raise UsageError(f"none of the pictures of {dataset} can be used")
     side = (network.size, network.size)
     small = [cv2.resize(view, side, interpolation=cv2.INTER_AREA) for view in views]
     origin = create_backbone(network.name, IMAGENET, network.size)
-    return blend(network, origin, share, sample_of(np.stack(small).astype(np.uint8), network.size))
+    return blend(network, origin, share, np.stack(small).astype(np.uint8))
 
 
 def _gallery(dataset: Path, settings: Settings) -> Gallery:

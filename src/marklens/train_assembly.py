@@ -247,7 +247,7 @@ def _begun(wanted: TrainSettings, views: PackedViews) -> Backbone:
     if exported.suffix != ".onnx" or not exported.is_file():
         return create_backbone(wanted.backbone, wanted.weights, wanted.size)
     backbone = load_exported(exported, wanted.backbone, wanted.size)
-    unfold(backbone, sample_of(views.pixels, wanted.size))
+    unfold(backbone, views.pixels[sample_of(len(views.pixels), wanted.size)])
     return backbone
 
 

@@ -244,7 +244,6 @@ async def version(service: ServiceOf) -> Response:
     """Marklens, the network, the index."""
 
     def look(engine: Engine) -> dict[str, Any]:
-
         from marklens import __version__
 
         recipe = engine.recipe

@@ -16,7 +16,7 @@ from marklens.core.types import Crop, Filter, Pixels
 from marklens.documents import Asked, search_document, text_document
 from marklens.engine import Engine
 from marklens.opened.pictures import Loaded
-from marklens.opened.question import Question, weights_of
+from marklens.opened.question import Question, arguments_of, weights_of
 from marklens.opened.record import Origin, make_record
 from marklens.reranking.aspects import Aspect
 from marklens.results import SearchResult
@@ -117,11 +117,7 @@ class Searcher:
             document = self._searched(options.question((b"",)), [picture], watch.seconds["preprocess"])
         else:
             question = options.question(mark=id)
-            weights = weights_of(engine, question)
-            result = engine.search_mark(
-                number, question.top, question.wanted, question.rerank, question.text, weights, self.stop,
-                question.mirrored,
-            )  # fmt: skip
+            result = engine.search_mark(number, stop=self.stop, **arguments_of(engine, question))
             document = self._document(question, [], result, result.timings_ms, mark.file)
         document["query"]["mark_id"] = id
         return document
@@ -136,10 +132,8 @@ class Searcher:
         return {**document, "record": self._record(question, (), result)}
 
     def _searched(self, question: Question, loaded: Sequence[Loaded], decoding: float) -> dict[str, Any]:
-        result = self.engine.search(
-            [picture.pixels for picture in loaded], question.top, question.wanted, question.rerank,
-            question.text, question.read, weights_of(self.engine, question), self.stop, question.mirrored,
-        )  # fmt: skip
+        pixels, asked = [picture.pixels for picture in loaded], arguments_of(self.engine, question)
+        result = self.engine.search(pixels, read=question.read, stop=self.stop, **asked)
         timings = dict(result.timings_ms)
         for stage in ("preprocess", "total"):
             timings[stage] += decoding * 1e3

@@ -44,8 +44,8 @@ class PcaReducer:
     def reduce(self, vectors: Vectors) -> Vectors:
         """Map float32 (n, dims_in) to unit vectors float32 (n, dims_out)."""
         scale = np.maximum(self.deviations, 1e-6) ** -self.whitening
-        reduced = (_unit(vectors) - self.mean) @ (self.components * scale[:, None]).T
-        return _unit(np.ascontiguousarray(reduced, np.float32))
+        reduced = (to_unit(vectors) - self.mean) @ (self.components * scale[:, None]).T
+        return to_unit(np.ascontiguousarray(reduced, np.float32))
 
     def save(self, path: Path) -> None:
         """Write to a safetensors file, atomically."""
@@ -101,7 +101,7 @@ def fit_pca(chunks: Iterable[Vectors], dims: int, whitening: float) -> PcaReduce
     """
     count, total, products = 0, np.zeros(0), np.zeros((0, 0))
     for chunk in chunks:
-        unit = _unit(np.asarray(chunk, np.float64))
+        unit = to_unit(np.asarray(chunk, np.float64))
         if not count:
             total, products = np.zeros(unit.shape[1]), np.zeros((unit.shape[1], unit.shape[1]))
         count, total, products = count + len(unit), total + unit.sum(axis=0), products + unit.T @ unit
@@ -124,6 +124,7 @@ def fit_pca(chunks: Iterable[Vectors], dims: int, whitening: float) -> PcaReduce
     )  # fmt: skip
 
 
-def _unit(vectors: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def to_unit(vectors: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Rows (n, d) brought to unit length, of the same dtype; a row of zeros stays one."""
     lengths = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
     return np.asarray(vectors / lengths, vectors.dtype)

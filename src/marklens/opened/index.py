@@ -16,7 +16,7 @@ from marklens.engine import Engine
 from marklens.indexing.summary import describe_index
 from marklens.opened.hits import Asking, Hits
 from marklens.opened.pictures import Loaded, load, several
-from marklens.opened.question import Question, asked_for, crop_text, weights_of
+from marklens.opened.question import Question, arguments_of, asked_for, crop_text
 from marklens.opened.quiet import Quiet
 from marklens.opened.record import Origin, origin_of
 from marklens.opened.vienna import suggest_for
@@ -230,21 +230,11 @@ class Index:
         return Hits(Asking(self.engine, self.origin, question, pictures, result, timings))
 
     def _result(self, question: Question, pictures: Sequence[Loaded]) -> SearchResult:
-        engine, text = self.engine, question.text
-        weights = weights_of(engine, question)
+        engine, asked = self.engine, arguments_of(self.engine, question)
         if pictures:
             pixels = [picture.pixels for picture in pictures]
             try:
-                return engine.search(
-                    pixels,
-                    question.top,
-                    question.wanted,
-                    question.rerank,
-                    text,
-                    question.read,
-                    weights,
-                    mirrored=question.mirrored,
-                )
+                return engine.search(pixels, read=question.read, **asked)
             except PictureError as error:
                 names = ", ".join(picture.file or picture.name for picture in pictures)
                 raise MarklensError(f"{names} cannot be searched for: {error}") from error
@@ -252,17 +242,9 @@ class Index:
             number = engine.catalog.find(question.mark)
             if number is None:
                 raise UsageError(f"the index has no mark '{question.mark}': give an id or a file name of it")
-            return engine.search_mark(
-                number,
-                question.top,
-                question.wanted,
-                question.rerank,
-                text,
-                weights,
-                mirrored=question.mirrored,
-            )
-        assert text is not None  # the question saw to it
-        return engine.search_text(text, question.top, question.wanted)
+            return engine.search_mark(number, **asked)
+        assert question.text is not None  # the question saw to it
+        return engine.search_text(question.text, question.top, question.wanted)
 
     def suggest_vienna(
         self,

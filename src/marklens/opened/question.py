@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from marklens.core.errors import UsageError
 from marklens.core.types import Filter
@@ -109,6 +109,22 @@ def weighed(usual: Weights, aspect: Aspect, given: Mapping[str, float]) -> Weigh
         return replace(aspect_weights(usual, aspect), **{known[name]: value for name, value in given.items()})
     except (TypeError, ValueError):
         raise UsageError("weights must not be negative, and one must be above 0") from None
+
+
+def arguments_of(engine: "Engine", question: Question) -> dict[str, Any]:
+    """What a search by picture and one by a mark are told alike: arguments of `Engine.search`.
+
+    Raises:
+        UsageError: as `weights_of`.
+    """
+    return {
+        "top": question.top,
+        "wanted": question.wanted,
+        "rerank": question.rerank,
+        "text": question.text,
+        "weights": weights_of(engine, question),
+        "mirrored": question.mirrored,
+    }
 
 
 def weights_of(engine: "Engine", question: Question) -> Weights:

@@ -13,17 +13,22 @@ import torch
 from torch import Tensor, nn
 
 from marklens.core.errors import ModelError, first_line
-from marklens.core.types import Pixels
+from marklens.core.types import Ids, Pixels
 from marklens.training.backbones import Backbone
 
 SAMPLED = 480 * 112 * 112
 """Pixels of the pictures that statistics are taken of: layers of half a gigabyte."""
 
 
-def sample_of(pixels: Pixels, size: int) -> Pixels:
-    """Pictures spread over some, as many as statistics are taken of at this size."""
-    count = min(len(pixels), max(32, SAMPLED // size**2))
-    return np.asarray(pixels[np.linspace(0, len(pixels) - 1, count).round().astype(np.int64)])
+def sample_of(available: int, size: int) -> Ids:
+    """Which of so many pictures statistics are taken of, spread over all: int64 (n,), places.
+
+    Args:
+        available: pictures there are.
+        size: pixels of a side.
+    """
+    count = min(available, max(32, SAMPLED // size**2))
+    return np.linspace(0, available - 1, count).round().astype(np.int64)
 
 
 def load_exported(path: Path, name: str, size: int) -> Backbone:

@@ -15,14 +15,13 @@ import psutil
 import pytest
 from tests.small_index import Silent
 
-from marklens.cli.analysis import inspect
 from marklens.core.errors import ArtifactError, Interrupted, MarklensError, UsageError
 from marklens.core.resources import StopFlag
 from marklens.core.types import Pixels
 from marklens.datasets.analysis.analyzer import Analysis, AnalysisOptions, analyze
 from marklens.datasets.analysis.checkpoint import FOLDER, NAME
 from marklens.datasets.analysis.duplicates import read_duplicate_groups
-from marklens.datasets.analysis.measuring import Inspection
+from marklens.datasets.analysis.measuring import Inspection, inspect
 from marklens.datasets.analysis.writing import DUPLICATES, ERRORS, STATS, SUMMARY, write_analysis
 from marklens.datasets.opening import open_dataset
 from marklens.datasets.synthetic import write_synthetic_l3d

@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from marklens.cli.analysis import inspect
 from marklens.core.errors import PictureError
 from marklens.core.images import read_picture
-from marklens.datasets.analysis.measuring import FORMAT_NAMES, ROW, measure_group
+from marklens.datasets.analysis.measuring import FORMAT_NAMES, ROW, inspect, measure_group
 
 
 def boxed(width: int, height: int, ink: tuple[int, int, int]) -> Image.Image:

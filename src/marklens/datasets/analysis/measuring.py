@@ -13,6 +13,7 @@ from PIL import Image
 
 from marklens.core.errors import PictureError
 from marklens.core.images import FORMATS, MAX_BYTES, decode, read_picture
+from marklens.core.ink import find_ground, find_ink, ink_box
 from marklens.core.types import Pixels
 from marklens.datasets.analysis.perceptual_hash import look_at
 
@@ -67,6 +68,21 @@ class Inspection:
 
 Inspect = Callable[[Pixels], Inspection]
 """Finds ground and ink of a picture; raises `PictureError` where there is no mark. Must survive pickling."""
+
+
+def inspect(picture: Pixels) -> Inspection:
+    """Ground and ink of a picture as the index build sees them.
+
+    Raises:
+        PictureError: blank, where the index build finds it blank.
+    """
+    ground = find_ground(picture)
+    ink = find_ink(picture, ground)
+    box = ink_box(ink)
+    if box is None:
+        raise PictureError("blank", "one flat colour, there is no mark on it")
+    red, green, blue = ground.color.tolist()
+    return Inspection((red, green, blue), ground.uniform, float(ink.mean()), box)
 
 
 @dataclass(frozen=True, slots=True)

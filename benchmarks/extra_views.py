@@ -83,7 +83,7 @@ def describe(dataset: Path, files: Sequence[str], threads: int) -> Views:
         assembly.make_view_maker(assembly.view_options(settings)),
         assembly.make_embedder(settings),
     )
-    reducer = bundled_reducer(embedder.model_hash, 512, 0.75)
+    reducer = bundled_reducer(embedder.model_hash, 512)
     assert reducer is not None
     vectors, owners, kinds = [], [], list[int]()
     with shown_progress() as progress:

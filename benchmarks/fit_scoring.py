@@ -74,8 +74,7 @@ def main(
     bundled = Calibration(global_=with_ends(bundled_rarity(folder, settings)), spatial=spatial)
     network = weights or bundled_weights()
     path = network.with_name(network.stem + ENDING)
-    reduction = settings.pca.dims, settings.pca.whitening
-    Profile(str(manifest.recipe.model["hash"]), reduction, best[1], bundled, gain).save(path)
+    Profile(str(manifest.recipe.model["hash"]), settings.pca.dims, best[1], bundled, gain).save(path)
     typer.echo(f"{path}: {gain}")
 
 
@@ -124,9 +123,7 @@ def spatial_rarity(folder: IndexFolder, numbers: Sequence[int]) -> Rarity:
 def bundled_rarity(folder: IndexFolder, settings: Settings) -> Rarity:
     """How alike unrelated views are under the network's bundled reduction; nothing where it has none."""
     embedder = assembly.make_embedder(settings)
-    reducer: PcaReducer | None = bundled_reducer(
-        embedder.model_hash, settings.pca.dims, settings.pca.whitening
-    )
+    reducer: PcaReducer | None = bundled_reducer(embedder.model_hash, settings.pca.dims)
     if reducer is None:
         return ()
     store, ids, marks = create_store("exact", reducer.dims), [], 0

@@ -3,27 +3,24 @@
     python -m benchmarks.learned_whitening --views train112 --gallery val112 --groups logos/groups_val.json \
         --brands logos/groups_train.json
 
-Views of one brand by different hands ought to be alike: directions in which they differ count less
-(Mikolajczyk and Matas, Improving Descriptors for Fast Tree Matching by Optimal Linear Projection, 2007;
-Radenović, Tolias, Chum 2019, section 3.4). Measured on validation brands, with the bundled network at the
-size it learned at.
+What it is: benchmarks/fit_reduction.py. Measured on validation brands, with the bundled network at the size
+it learned at.
 """
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 import typer
 
+from benchmarks.fit_reduction import differences, fit_whitening
 from benchmarks.reporting import report
 from marklens.core.artifacts import read_json
 from marklens.core.types import Ids, Vectors
 from marklens.embeddings.onnx_embedder import BUNDLED_SIZE, bundled_weights
-from marklens.embeddings.pca_reducer import PcaReducer, fit_pca, to_unit
+from marklens.embeddings.pca_reducer import fit_pca, to_unit
 from marklens.evaluation.evaluator import Measures
 from marklens.evaluation.protocols import read_groups
 from marklens.training.backbones import LITE0, Backbone
@@ -33,7 +30,6 @@ from marklens.training.pairs.groups import LEFT_OUT
 from marklens.training.pairs.packed_views import PackedViews
 from marklens.training.validation import DIMS, WHITENING, embed, make_gallery, measure_reduced
 
-Matrix = npt.NDArray[np.float64]
 SHRINKAGES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 OTHERS = 4000
 """Marks of no group that the spread of all views is taken of too."""
@@ -54,7 +50,7 @@ def main(
     network, device = load_exported(bundled_weights(), LITE0, BUNDLED_SIZE), torch.device("cpu")
     vectors = embed(network, found.pixels, device)
     learned, owners, brand = _training(network, packed, read_json(brands))
-    apart = np.concatenate(list(_differences(learned, owners, brand)))
+    apart = np.concatenate(list(differences(learned, owners, brand)))
     reducers = {
         "PCA of the gallery": fit_pca([vectors], DIMS, WHITENING),
         "PCA of training": fit_pca([learned], DIMS, WHITENING),
@@ -63,30 +59,6 @@ def main(
         reducers[f"learned, shrinkage {share:g}"] = fit_whitening(learned, apart, DIMS, share)
     rows = [_row(name, measure_reduced(reducer.reduce(vectors), found)) for name, reducer in reducers.items()]
     report(f"{len(found.queries)} queries, {len(apart):,} pairs of {len(learned):,} views", rows, json)
-
-
-def fit_whitening(vectors: Vectors, differences: Vectors, dims: int, shrinkage: float) -> PcaReducer:
-    """A reduction in which pairs that are alike differ equally in all directions.
-
-    Args:
-        vectors: float32 (n, d), unit length, of all kinds of views.
-        differences: float32 (pairs, d), of views that ought to be alike.
-        dims: that many of the directions in which views spread most, measured by how pairs differ.
-        shrinkage: of the pairs' scatter towards a multiple of the identity, 0..1 (Ledoit and Wolf 2004).
-    """
-    mean = vectors.mean(axis=0)
-    within = _scatter(differences) / 2
-    within = (1 - shrinkage) * within + shrinkage * np.trace(within) / len(within) * np.eye(len(within))
-    values, axes = np.linalg.eigh(within)
-    whiten = (axes / np.sqrt(values)) @ axes.T
-    spread, turned = np.linalg.eigh(whiten @ _scatter(vectors - mean) @ whiten.T)
-    best = np.argsort(-spread)[:dims]
-    return PcaReducer(mean, (turned[:, best].T @ whiten).astype(np.float32), np.ones(dims, np.float32), 0.0)
-
-
-def _scatter(vectors: Vectors) -> Matrix:
-    exact = vectors.astype(np.float64)
-    return exact.T @ exact / len(exact)
 
 
 def _training(
@@ -102,19 +74,6 @@ def _training(
     rows, owners = np.array(places, np.int64).T
     brand = np.array([number.get(packed.files[mark], -1) for mark in owners.tolist()])
     return to_unit(embed(network, np.asarray(packed.pixels[rows]), torch.device("cpu"))), owners, brand
-
-
-def _differences(vectors: Vectors, owners: Ids, brand: Ids) -> Iterator[Vectors]:
-    """Each view of a brand less the likest view of another mark of it."""
-    members: dict[int, list[int]] = defaultdict(list)
-    for row, name in enumerate(brand.tolist()):
-        if name >= 0:
-            members[name].append(row)
-    for rows in members.values():
-        own = vectors[rows]
-        alike = np.where(owners[rows][:, None] == owners[rows][None], -np.inf, own @ own.T)
-        there = np.isfinite(alike).any(axis=1)
-        yield own[there] - own[alike.argmax(axis=1)[there]]
 
 
 def _row(name: str, means: Measures) -> dict[str, Any]:

@@ -79,7 +79,7 @@ def _embed(
     maker: ViewMaker, embedder: OnnxEmbedder, pictures: Iterator[Pixels], progress: Progress
 ) -> Vectors:
     """Reduced vectors of the full views, float32 (n, dims); zeros for what has no mark on it."""
-    reducer = bundled_reducer(embedder.model_hash, 512, 0.75)
+    reducer = bundled_reducer(embedder.model_hash, 512)
     assert reducer is not None
     blank = np.full((embedder.size, embedder.size, 3), 255, np.uint8)
     views: list[Pixels] = []

@@ -1,4 +1,4 @@
-"""Which reduction: fitted on the index itself or bundled, whitened how much, kept at how many dimensions.
+"""Which reduction: fitted on the index itself, whitened how much, or the one that was learned from pairs.
 
     python -m benchmarks.reduction --dataset logos --index build/brands/views
 
@@ -46,7 +46,7 @@ def main(
     index: Annotated[Path, typer.Option(help="Its index, made with the bundled network.")],
     json: Annotated[Path | None, typer.Option(help="Also write the rows as JSON.")] = None,
 ) -> None:
-    """Measure every combination."""
+    """Measure every reduction in every gallery."""
     views, files = _load(index)
     numbers = {file: number for number, file in enumerate(files)}
     known = {split: _groups(dataset, split, numbers) for split in ("val", "test")}
@@ -62,13 +62,11 @@ def _rows(views: Views, groups: Sequence[Ids], free: Ids, model: str) -> Iterato
         asked = groups[:brands]
         members = np.concatenate(asked)
         gallery = views.of(np.concatenate([members, free[: max(0, size - len(members))]]))
-        own = fit_pca([gallery.vectors], DIMS, 0.0)
-        bundled = bundled_reducer(model, DIMS, 0.0)
-        assert bundled is not None
-        for name, reducer in {"own": own, "bundled": bundled}.items():
-            for whitening in WHITENINGS:
-                measured = _measure(gallery, replace(reducer, whitening=whitening), asked)
-                yield {"gallery": size, "reduction": name, "whitening": f"{whitening:.2f}", **measured}
+        own, learned = fit_pca([gallery.vectors], DIMS, 0.0), bundled_reducer(model, DIMS)
+        assert learned is not None
+        reducers = {f"own, whitening {power:.2f}": replace(own, whitening=power) for power in WHITENINGS}
+        for name, reducer in {**reducers, "learned": learned}.items():
+            yield {"gallery": size, "reduction": name, **_measure(gallery, reducer, asked)}
 
 
 def _measure(gallery: Views, reducer: PcaReducer, groups: Sequence[Ids]) -> dict[str, float]:

@@ -86,7 +86,7 @@ def describe(dataset: Path, work: Path, files: Sequence[str], threads: int) -> D
     work.mkdir(parents=True, exist_ok=True)
     embedder = OnnxEmbedder(bundled_weights(), 16, threads)
     pca = patch_pca()
-    reducer = bundled_reducer(embedder.model_hash, 512, load_settings().pca.whitening)
+    reducer = bundled_reducer(embedder.model_hash, 512)
     assert reducer is not None
     maker = assembly.make_view_maker(assembly.view_options(load_settings(views={"read": False})))
     blocks = []

@@ -53,7 +53,7 @@ def steps(network: Path, size: int) -> list[Step]:
         Step(str(network), [*marklens, "export", "run", "--out", str(network), "--verify", "logos"]),
         Step(None, [*python, "benchmarks.fit_patch_pca", *logos]),
         Step(None, [*marklens, "index", "build", "logos", *index]),
-        Step(None, [*python, "benchmarks.fit_bundled_pca", *logos, *index]),
+        Step(None, [*python, "benchmarks.fit_reduction", *logos, *index]),
         Step(None, [*python, "benchmarks.fit_scoring", *logos, *index]),
     ]  # fmt: skip
 

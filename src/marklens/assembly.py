@@ -4,8 +4,6 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from marklens.core.artifacts import identity, sha256
 from marklens.core.errors import ArtifactError, IndexMismatchError, UsageError
 from marklens.core.ports import LocalStore, VectorStore
@@ -83,8 +81,10 @@ def make_patch_reducer(settings: Settings, embedder: OnnxEmbedder, dims: int) ->
 def make_recipe(settings: Settings, embedder: OnnxEmbedder, patches: PatchReducer | None) -> Recipe:
     """What an index made with these settings remembers of them."""
     model = {"hash": embedder.model_hash, "dims": embedder.dims, "file": weights_file(settings).name}
+    bundled = bundled_reducer(embedder.model_hash, settings.pca.dims)
+    pca = {**settings.pca.model_dump(), "bundled": bundled.digest if bundled else ""}
     kept = {} if patches is None else {"dims": patches.dims, "reduction": patches.digest}
-    return Recipe(view_options(settings).record(), model, settings.pca.model_dump(), kept)
+    return Recipe(view_options(settings).record(), model, pca, kept)
 
 
 def make_reranker(
@@ -240,8 +240,7 @@ def matching_parts(
     return manifest, embedder, patches
 
 
-def _bundled(reducer: PcaReducer, embedder: OnnxEmbedder) -> tuple[int, float] | None:
-    """Dims and whitening of a reduction that is the network's bundled one; None for any other."""
-    bundled = bundled_reducer(embedder.model_hash, reducer.dims, reducer.whitening)
-    same = bundled is not None and np.array_equal(bundled.components, reducer.components)
-    return (reducer.dims, reducer.whitening) if same else None
+def _bundled(reducer: PcaReducer, embedder: OnnxEmbedder) -> int | None:
+    """Dims of a reduction that is the network's bundled one; None for any other."""
+    bundled = bundled_reducer(embedder.model_hash, reducer.dims)
+    return reducer.dims if bundled is not None and bundled.digest == reducer.digest else None

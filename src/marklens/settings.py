@@ -61,9 +61,11 @@ class PcaSettings(_Section):
     """The reduction of the vectors."""
 
     dims: int = Field(512, ge=2, description="dimensions kept")
-    whitening: float = Field(0.75, ge=0, le=1, description="0 plain PCA, 1 full whitening")
-    own_from: int = Field(10_000, ge=0, description="views from which a reduction of its own is fitted")
-    sample: int = Field(100_000, ge=1000, description="views to fit on, spread over the whole dataset")
+    own_from: int | None = Field(
+        None, ge=0, description="views from which an index fits a PCA of its own; none: if none is bundled"
+    )
+    whitening: float = Field(0.75, ge=0, le=1, description="of its own PCA: 0 none, 1 full")
+    sample: int = Field(100_000, ge=1000, description="views to fit its own PCA on, spread over the dataset")
 
 
 class PatchSettings(_Section):

@@ -10,7 +10,8 @@ from sklearn.decomposition import PCA
 from marklens.core.artifacts import save_arrays
 from marklens.core.errors import ArtifactError
 from marklens.core.types import Vectors
-from marklens.embeddings.pca_reducer import PcaReducer, fit_pca
+from marklens.embeddings.onnx_embedder import OnnxEmbedder, bundled_weights
+from marklens.embeddings.pca_reducer import PcaReducer, bundled_reducer, fit_pca
 
 
 def vectors(count: int, dims: int = 64, seed: int = 0) -> Vectors:
@@ -99,6 +100,18 @@ def test_zero_vectors_stay_finite() -> None:
     reducer = fit_pca([data], 8, 0.5)
     assert np.isfinite(reducer.reduce(np.zeros((2, 64), np.float32))).all()
     assert reducer.reduce(np.zeros((0, 64), np.float32)).shape == (0, 8)
+
+
+def test_the_bundled_reduction_is_for_the_bundled_network_alone() -> None:
+    model = OnnxEmbedder(bundled_weights(), threads=1).model_hash
+    whole, part = bundled_reducer(model, 512), bundled_reducer(model, 64)
+    assert whole is not None
+    assert part is not None
+    assert part.components.tobytes() == whole.components[:64].tobytes()
+    reduced = whole.reduce(vectors(20, dims=len(whole.mean)))
+    np.testing.assert_allclose(np.linalg.norm(reduced, axis=1), 1, atol=1e-5)
+    assert bundled_reducer("another", 64) is None
+    assert bundled_reducer(model, 513) is None
 
 
 def test_nothing_to_fit_on() -> None:

@@ -26,7 +26,7 @@ from marklens.core.images import read_picture
 from marklens.core.resources import StopFlag
 from marklens.core.types import Pixels, Vectors
 from marklens.datasets.opening import open_dataset
-from marklens.embeddings.pca_reducer import PcaReducer
+from marklens.embeddings.pca_reducer import PcaReducer, bundled_reducer
 from marklens.indexing.folder import FolderLock, IndexFolder
 from marklens.indexing.maintenance import compact, remove_marks
 from marklens.indexing.manifest import Manifest, load_complete
@@ -150,6 +150,18 @@ def test_another_reduction_makes_only_the_last_stages_again(
     report = build(own, marks, plain)
     assert (report.described, report.changed) == (0, True)
     assert PcaReducer.load(own / "pca.safetensors").whitening == 0.0
+
+
+def test_the_bundled_network_brings_its_reduction_whatever_the_number_of_marks(
+    tmp_path: Path, marks: Path
+) -> None:
+    settings = quick_settings()
+    as_shipped = settings.model_copy(update={"pca": settings.pca.model_copy(update={"own_from": None})})
+    manifest = build(tmp_path / "index", marks, as_shipped, limit=9).manifest
+    bundled = bundled_reducer(str(manifest.recipe.model["hash"]), settings.pca.dims)
+    assert bundled is not None
+    kept = PcaReducer.load(tmp_path / "index" / "pca.safetensors")
+    assert kept.components.tobytes() == bundled.components.tobytes()
 
 
 def test_another_recipe_or_dataset_is_refused(

@@ -12,7 +12,7 @@ from marklens.reranking.scoring import Calibration, Weights
 
 PROFILE = Profile(
     "abc",
-    (512, 0.75),
+    512,
     Weights(0.2, 0.7, 0.1, 0),
     Calibration(global_=((0, 0), (0.5, 0.4), (1, 1)), spatial=((0, 0.1),)),
     "much",
@@ -44,10 +44,10 @@ def test_an_index_that_knows_its_own_rarity_uses_it() -> None:
 
 
 def test_the_bundled_curve_is_for_the_bundled_reduction_alone() -> None:
-    assert calibrated_for(PROFILE, [], (512, 0.75)) == PROFILE.calibration
-    for other in (None, (128, 0.75), (512, 0.0)):
+    assert calibrated_for(PROFILE, [], 512) == PROFILE.calibration
+    for other in (None, 128):
         assert calibrated_for(PROFILE, [], other) == Calibration(spatial=((0, 0.1),))
-    assert calibrated_for(None, [], (512, 0.75)) == Calibration()
+    assert calibrated_for(None, [], 512) == Calibration()
 
 
 def test_the_bundled_network_has_one() -> None:

@@ -226,8 +226,7 @@ def _info_table(manifest: "Manifest", index: Path, size: int) -> "Table":
         "dataset": manifest.dataset["root"],
         "made": f"{manifest.made['at']} by Marklens {manifest.made['version']}",
         "model": f"{recipe.model['file']} ({recipe.model['hash']})",
-        "reduction": f"{recipe.model['dims']} to {recipe.pca['dims']} dims, "
-        f"whitening {recipe.pca['whitening']}",
+        "reduction": f"{recipe.model['dims']} to {recipe.pca['dims']} dims",
         "preprocessing": ", ".join(f"{name}={value}" for name, value in recipe.preprocessing.items()),
     }
     for name, value in rows.items():

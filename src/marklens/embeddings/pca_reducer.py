@@ -1,7 +1,8 @@
-"""Fewer dimensions, evened out: PCA fitted on chunks, with soft whitening."""
+"""Fewer dimensions, evened out: PCA with soft whitening, or directions learned for the bundled network."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -13,19 +14,20 @@ from marklens.core.artifacts import load_arrays, save_arrays
 from marklens.core.errors import ArtifactError
 from marklens.core.types import Vectors
 
-BUNDLED_PCA = "lite0-marks.pca.safetensors"
+BUNDLED_REDUCTION = "lite0-marks.reduction.safetensors"
 MIN_VARIANCE_SHARE = 1e-9
 """Of the vectors' mean squared length; below lies the rounding of float32, which whitening would blow up."""
 
 
 @dataclass(frozen=True, slots=True)
 class PcaReducer:
-    """Projects descriptors onto principal components and brings them to unit length.
+    """Projects descriptors onto components and brings them to unit length.
 
     Attributes:
         mean: float32 (dims_in,).
-        components: float32 (dims_out, dims_in), orthonormal rows, largest variance first.
-        deviations: float32 (dims_out,), the standard deviation along each component.
+        components: float32 (dims_out, dims_in), most telling first: orthonormal rows of a PCA, or learned
+            ones, whitened already.
+        deviations: float32 (dims_out,), the standard deviation along each component; ones for learned ones.
         whitening: power of the deviation that each component is divided by: 0 leaves plain PCA, 1 is full
             whitening (Jégou & Chum 2012 show why whitening helps: it undoes the over-counting of patterns
             that occur together).
@@ -46,6 +48,11 @@ class PcaReducer:
         scale = np.maximum(self.deviations, 1e-6) ** -self.whitening
         reduced = (to_unit(vectors) - self.mean) @ (self.components * scale[:, None]).T
         return to_unit(np.ascontiguousarray(reduced, np.float32))
+
+    @property
+    def digest(self) -> str:
+        """Short SHA-256 of its components: other components give other vectors."""
+        return sha256(np.ascontiguousarray(self.components).tobytes()).hexdigest()[:16]
 
     def save(self, path: Path) -> None:
         """Write to a safetensors file, atomically."""
@@ -71,17 +78,17 @@ class PcaReducer:
             raise ArtifactError(f"{path} holds no PCA: build the index again") from error
 
 
-def bundled_reducer(model_hash: str, dims: int, whitening: float) -> PcaReducer | None:
-    """The reduction that ships with the bundled network, fitted on logos (docs/model-card.md).
+def bundled_reducer(model_hash: str, dims: int) -> PcaReducer | None:
+    """The reduction that ships with the bundled network, learned from pairs of logos (docs/model-card.md).
 
     Returns:
         the first `dims` components; None where the network is another or more components are wanted.
     """
-    arrays, metadata = load_arrays(Path(str(files("marklens.embeddings") / "weights" / BUNDLED_PCA)))
-    if metadata["model"] != model_hash or dims > len(arrays["deviations"]):
+    arrays, metadata = load_arrays(Path(str(files("marklens.embeddings") / "weights" / BUNDLED_REDUCTION)))
+    if metadata["model"] != model_hash or dims > len(arrays["components"]):
         return None
-    components, deviations = arrays["components"][:dims], arrays["deviations"][:dims]
-    return PcaReducer(arrays["mean"], components, deviations, whitening)
+    components = arrays["components"][:dims]
+    return PcaReducer(arrays["mean"], components, np.ones(dims, np.float32), 0.0)
 
 
 def fit_pca(chunks: Iterable[Vectors], dims: int, whitening: float) -> PcaReducer:

@@ -33,7 +33,7 @@ class Derived:
 
     Attributes:
         views: how many.
-        rarity: how alike unrelated views are; nothing where the reduction was not fitted on these views.
+        rarity: how alike unrelated views are; nothing where they are too few to tell.
         seconds: time by stage.
     """
 
@@ -79,7 +79,7 @@ def derive(
     for other in STORES:
         if other != kind:
             discard_store(folder.vectors_of(other), server=folder.server_of(other))
-    rarity = measure_rarity(store, ids) if len(ids) >= int(recipe.pca["own_from"]) else ()
+    rarity = measure_rarity(store, ids)
     watch.lap("graph")
     if recipe.patches:
         progress.start("patches", chunks)
@@ -165,23 +165,24 @@ def _load(paths: Sequence[Path], progress: Progress) -> Iterator[Chunk]:
 
 
 def _reducer(paths: Sequence[Path], recipe: Recipe, progress: Progress) -> PcaReducer:
-    """Fit a reduction, or take the bundled one where there are too few views to fit a good one."""
-    progress.start("reduce", 2 * len(paths))
-    total = sum(len(chunk.owners) for chunk in _load(paths, progress))
+    """The network's bundled reduction; fitted on these views where none is bundled, or as `own_from` says."""
+    total = sum(map(views_in, paths))
     if not total:
         raise ArtifactError("not one picture could be used: see errors.jsonl for the reasons")
-    dims, whitening = int(recipe.pca["dims"]), float(recipe.pca["whitening"])
-    if total < int(recipe.pca["own_from"]):
-        bundled = bundled_reducer(str(recipe.model["hash"]), dims, whitening)
+    dims, own_from = int(recipe.pca["dims"]), recipe.pca["own_from"]
+    if own_from is None or total < int(own_from):
+        bundled = bundled_reducer(str(recipe.model["hash"]), dims)
         if bundled is not None:
-            logger.info("{} views are few: the bundled reduction is used", total)
             return bundled
-    return fit_pca(_sample(_load(paths, progress), total, int(recipe.pca["sample"])), dims, whitening)
+        logger.info("no reduction of {} dimensions is bundled with this network: a PCA is fitted", dims)
+    progress.start("reduce", len(paths))
+    sample = _sample(_load(paths, progress), total, int(recipe.pca["sample"]))
+    return fit_pca(sample, dims, float(recipe.pca["whitening"]))
 
 
 def _plan(paths: Sequence[Path], reducer: PcaReducer, form: str) -> Plan:
     """How the vector store shall keep the views of these chunks, and how to draw some of them."""
-    total = sum(views_in(path) for path in paths)
+    total = sum(map(views_in, paths))
 
     def draw(count: int) -> Vectors:
         drawn = [reducer.reduce(part) for part in _sample(map(load_chunk, paths), total, count)]

@@ -20,14 +20,14 @@ class Profile:
 
     Attributes:
         model: hash of the network.
-        reduction: dims and whitening of the bundled reduction that the global curve was measured under.
+        reduction: dims of the bundled reduction that the global curve was measured under.
         weights: fitted on brands drawn by several hands.
         calibration: of the spatial channel, and of the global one under the network's bundled reduction.
         gain: what the weights were worth where they were fitted, for people.
     """
 
     model: str
-    reduction: tuple[int, float]
+    reduction: int
     weights: Weights
     calibration: Calibration
     gain: str
@@ -51,7 +51,7 @@ def find_profile(weights: Path, model_hash: str) -> Profile | None:
         curves = {name: knots(points) for name, points in document["calibration"].items()}
         profile = Profile(
             document["model"],
-            (int(document["reduction"][0]), float(document["reduction"][1])),
+            int(document["reduction"]),
             Weights(**document["weights"]),
             Calibration(**curves),
             document["gain"],
@@ -77,14 +77,14 @@ def with_ends(points: Sequence[Sequence[float]]) -> Knots:
 
 
 def calibrated_for(
-    profile: Profile | None, rarity: Sequence[Sequence[float]], reduction: tuple[int, float] | None
+    profile: Profile | None, rarity: Sequence[Sequence[float]], reduction: int | None
 ) -> Calibration:
     """The calibration for an index.
 
     Args:
         profile: of its network, or None.
         rarity: how alike its unrelated views are; nothing if it is too small to tell.
-        reduction: dims and whitening if its reduction is the bundled one, else None.
+        reduction: its dims if its reduction is the bundled one, else None.
     """
     known = Calibration() if profile is None else profile.calibration
     if rarity:

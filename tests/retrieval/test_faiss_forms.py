@@ -9,6 +9,7 @@ from tests.retrieval.test_vector_stores import DIMS, clustered, recall
 
 from marklens.core.errors import ArtifactError
 from marklens.core.types import VIEW_BITS, Vectors
+from marklens.retrieval.exact_store import ExactStore
 from marklens.retrieval.faiss_files import CODED_TRAILER, TRAILER
 from marklens.retrieval.faiss_forms import (
     FORMS,
@@ -21,7 +22,7 @@ from marklens.retrieval.faiss_forms import (
     refined,
 )
 from marklens.retrieval.faiss_store import FaissStore
-from marklens.retrieval.vector_store import ExactStore, open_store
+from marklens.retrieval.vector_store import open_store
 
 COUNT = 6000
 SOME = 1000

@@ -21,9 +21,10 @@ from marklens.core.types import VIEW_BITS
 from marklens.datasets.opening import open_dataset
 from marklens.indexing.maintenance import compact, remove_marks
 from marklens.retrieval import milvus as milvus_module
+from marklens.retrieval.exact_store import ExactStore
 from marklens.retrieval.milvus import Layout, Milvus
 from marklens.retrieval.milvus_store import MilvusStore, discard, prune
-from marklens.retrieval.vector_store import ExactStore, check_store, open_store
+from marklens.retrieval.vector_store import check_store, open_store
 from marklens.settings import Settings
 
 pytest.importorskip("pymilvus", reason="the extra 'cluster' is not installed")

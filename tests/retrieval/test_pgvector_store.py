@@ -17,13 +17,14 @@ from tests.retrieval.test_vector_stores import clustered, recall
 from marklens.core.errors import ArtifactError, DatabaseError, MissingExtraError, UsageError
 from marklens.core.types import VIEW_BITS, Ids, Vectors
 from marklens.retrieval import pgvector_store, postgres_schema
+from marklens.retrieval.exact_store import ExactStore
 from marklens.retrieval.faiss_store import FaissStore
 from marklens.retrieval.pgvector_queries import Asked, exact_search, graph_search
 from marklens.retrieval.pgvector_rows import HEADER, TRAILER, decode, encode
 from marklens.retrieval.pgvector_store import PgVectorStore, prune
 from marklens.retrieval.pgvector_table import configure
 from marklens.retrieval.postgres import Server
-from marklens.retrieval.vector_store import ExactStore, check_store, open_store
+from marklens.retrieval.vector_store import check_store, open_store
 
 psycopg = pytest.importorskip("psycopg", reason="the extra 'postgres' is not installed")
 pytestmark = pytest.mark.postgres

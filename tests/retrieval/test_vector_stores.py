@@ -13,13 +13,14 @@ import pytest
 from marklens.core.errors import ArtifactError, UsageError
 from marklens.core.ports import VectorStore
 from marklens.core.types import VIEW_BITS, Bools, Ids, Vectors
+from marklens.retrieval.exact_store import ExactStore
 from marklens.retrieval.faiss_forms import Plan
 from marklens.retrieval.faiss_store import FaissStore
 from marklens.retrieval.milvus import Layout, Milvus
 from marklens.retrieval.milvus_store import MilvusStore
 from marklens.retrieval.pgvector_store import PgVectorStore
 from marklens.retrieval.postgres import Server
-from marklens.retrieval.vector_store import ExactStore, create_store, open_store
+from marklens.retrieval.vector_store import create_store, open_store
 
 DIMS = 32
 

@@ -15,8 +15,9 @@ import cv2
 import numpy as np
 import typer
 
+from benchmarks.brand_ranks import mean_measures, ranks_of
 from benchmarks.reporting import report
-from benchmarks.rerank import gallery_files, mean_measures
+from benchmarks.rerank import gallery_files
 from marklens import assembly
 from marklens.cli.progress import shown_progress
 from marklens.core.artifacts import read_json
@@ -116,8 +117,7 @@ def measure(views: Views, asked: dict[int, list[int]], kind: int | None, share: 
         pairs[further[mine][:, None] | further[None]] *= share
         scores = np.maximum.reduceat(pairs.max(axis=0), starts)
         scores[marks == place] = -np.inf
-        ranks = np.sort([np.count_nonzero(scores >= scores[marks == other][0]) for other in relevant])
-        rows.append((ranks, len(relevant)))
+        rows.append((ranks_of(scores, np.searchsorted(marks, relevant)), len(relevant)))
     return mean_measures(rows)
 
 

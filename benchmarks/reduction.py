@@ -13,11 +13,11 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
+from benchmarks.brand_ranks import best_of_marks, mean_measures, ranks_of
 from benchmarks.reporting import report
 from marklens.core.artifacts import read_json
 from marklens.core.types import Ids, Vectors
 from marklens.embeddings.pca_reducer import PcaReducer, bundled_reducer, fit_pca
-from marklens.evaluation.metrics import average_precision, first_is_relevant, recall_at
 from marklens.indexing.chunks import load_chunk
 from marklens.indexing.folder import IndexFolder
 from marklens.indexing.manifest import load_complete
@@ -76,20 +76,11 @@ def _measure(gallery: Views, reducer: PcaReducer, groups: Sequence[Ids]) -> dict
     rows = []
     for group in groups:
         for query in group:
-            scores = np.maximum.reduceat((vectors[owners == query] @ vectors.T).max(axis=0), starts)
+            scores = best_of_marks(vectors[owners == query], vectors, starts)
             scores[marks == query] = -np.inf
-            others = scores[np.searchsorted(marks, group[group != query])]
-            ranks = np.sort([1 + np.count_nonzero(scores > score) for score in others])
-            relevant = len(others)
-            rows.append(
-                (
-                    average_precision(ranks, relevant),
-                    first_is_relevant(ranks),
-                    recall_at(ranks, relevant, 100),
-                )
-            )
-    means = np.mean(rows, axis=0).tolist()
-    return dict(zip(("mAP@100", "Recall@1", "Recall@100"), means, strict=True))
+            relevant = np.searchsorted(marks, group[group != query])
+            rows.append((ranks_of(scores, relevant), len(relevant)))
+    return mean_measures(rows)
 
 
 def _load(index: Path) -> tuple[Views, list[str]]:

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import typer
 
+from benchmarks.brand_ranks import best_of_marks, mean_measures
 from benchmarks.reporting import report
 from marklens import assembly
 from marklens.core.artifacts import load_arrays, read_json, save_arrays
@@ -38,7 +39,7 @@ from marklens.core.types import (
 from marklens.embeddings.onnx_embedder import OnnxEmbedder, bundled_weights
 from marklens.embeddings.patch_reducer import ENDING, quantised
 from marklens.embeddings.pca_reducer import PcaReducer, bundled_reducer
-from marklens.evaluation.metrics import average_precision, first_is_relevant, recall_at, relevant_ranks
+from marklens.evaluation.metrics import relevant_ranks
 from marklens.reranking.color import color_histograms, color_similarities
 from marklens.reranking.reranker import Reranker, best_pairs
 from marklens.reranking.scoring import Channels, Weights
@@ -145,7 +146,7 @@ class Gallery:
     def first_stage(self, place: int) -> Vectors:
         """The best pair of views with every mark, float32 (marks,); -inf for the mark itself."""
         own = self.held.vectors[self.starts[place] : self.starts[place] + self._views[place]]
-        scores = np.maximum.reduceat((own @ self.held.vectors.T).max(axis=0), self.starts)
+        scores = best_of_marks(own, self.held.vectors, self.starts)
         scores[place] = -np.inf
         return scores
 
@@ -258,17 +259,6 @@ def measured(asked: Sequence[Asked], scores: Sequence[Vectors]) -> dict[str, flo
         ranks = relevant_ranks(score[order], np.isin(query.candidates[order], query.relevant))
         rows.append((ranks, len(query.relevant)))
     return mean_measures(rows)
-
-
-def mean_measures(rows: Sequence[tuple[Ids, int]]) -> dict[str, float]:
-    """The means over queries, given the ranks of the relevant that were found and how many there are."""
-    found = [
-        (average_precision(ranks, total), first_is_relevant(ranks), recall_at(ranks, total, 10),
-         recall_at(ranks, total, 100))
-        for ranks, total in rows
-    ]  # fmt: skip
-    means = np.mean(found, axis=0).tolist()
-    return dict(zip(("mAP@100", "Recall@1", "Recall@10", "Recall@100"), means, strict=True))
 
 
 def fused(

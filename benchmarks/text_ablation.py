@@ -15,6 +15,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
+from benchmarks.brand_ranks import mean_measures, ranks_of
 from benchmarks.chosen_marks import ChosenMarks
 from benchmarks.reporting import report
 from marklens import assembly, build_assembly
@@ -25,7 +26,6 @@ from marklens.core.resources import graceful_stop
 from marklens.core.types import VIEW_BITS, Mark, Vectors, ViewKind
 from marklens.datasets.icons.brand_split import SPLITS, Split
 from marklens.datasets.opening import open_dataset
-from marklens.evaluation.metrics import average_precision, first_is_relevant, recall_at
 from marklens.indexing.folder import IndexFolder
 from marklens.retrieval.candidates import WORDED
 from marklens.retrieval.catalog import Catalog
@@ -136,12 +136,8 @@ def measure(views: tuple[Vectors, Vectors], questions: Sequence[Question], mode:
         pairs[1:] *= worded  # the first pair is without words, or both marks have but one view
         scores = pairs.max(axis=0)
         scores[question.query] = -np.inf
-        ranks = np.sort([np.count_nonzero(scores >= scores[answer]) for answer in question.relevant])
-        relevant = len(ranks)
-        rows.append(
-            (average_precision(ranks, relevant), first_is_relevant(ranks), recall_at(ranks, relevant, 100))
-        )
-    return dict(zip(("mAP@100", "R@1", "R@100"), np.mean(rows, axis=0).tolist(), strict=True))
+        rows.append((ranks_of(scores, question.relevant), len(question.relevant)))
+    return mean_measures(rows)
 
 
 def ask_brands(dataset: Path, split: Split, files: Sequence[str]) -> list[Question]:

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.filtered_recall import clustered
+from marklens.core.sampling import evenly
 from marklens.core.types import VIEW_BITS, Ids, Vectors
 from marklens.indexing.folder import IndexFolder
 from marklens.retrieval.faiss_store import FaissStore
@@ -43,7 +44,7 @@ class Rows:
 
     def spread(self, count: int, sample: int) -> Vectors:
         """About `sample` of the first `count` rows, evenly spread, float32 (n, dims)."""
-        chosen = np.linspace(0, count - 1, min(sample, count)).astype(np.int64)
+        chosen = evenly(sample, count)
         with self.path.open("rb") as file:
             parts = []
             for row in chosen.tolist():

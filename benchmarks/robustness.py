@@ -23,6 +23,7 @@ from marklens.cli.progress import shown_progress
 from marklens.core.errors import PictureError
 from marklens.core.images import read_picture
 from marklens.core.ports import Progress
+from marklens.core.sampling import evenly
 from marklens.core.types import Ids, Mark, Pixels
 from marklens.datasets.icons.brand_split import SPLITS
 from marklens.datasets.icons.selecting import select_split
@@ -66,7 +67,7 @@ def main(
     chosen = choose(dataset, part, gallery)
     own = {mark.path.name for mark in select_split(dataset, chosen, part)}
     asked = [place for place, mark in enumerate(chosen) if mark.path.name in own]
-    asked = [asked[place] for place in np.linspace(0, len(asked) - 1, marks).round().astype(int)]
+    asked = [asked[place] for place in evenly(marks, len(asked)).tolist()]
     files = [*(weights or ()), bundled_weights()]
     maker = assembly.make_view_maker(ViewOptions(read=False))
     bank = make_word_bank(find_fonts(fonts, "test") if fonts else None)

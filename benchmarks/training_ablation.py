@@ -24,6 +24,7 @@ from benchmarks.reporting import report
 from marklens.cli.progress import shown_progress
 from marklens.core.artifacts import read_json
 from marklens.core.resources import StopFlag, graceful_stop
+from marklens.core.sampling import evenly
 from marklens.core.types import Pixels
 from marklens.embeddings.pca_reducer import fit_pca
 from marklens.evaluation.protocols import read_groups
@@ -147,7 +148,7 @@ def main(
 def make_copies(found: Gallery, packed: PackedViews, bank: WordBank, count: int) -> Copies:
     """Copies of some full views of the gallery by each family alone, at usual strength."""
     first = np.flatnonzero(np.diff(found.marks, prepend=-1))
-    chosen = first[np.linspace(0, len(first) - 1, count).round().astype(np.int64)]
+    chosen = first[evenly(count, len(first))]
     made, originals, families = [], [], []
     for place, family in enumerate(FAMILIES):
         copier = Copier(_options(packed), Copying().only(family), bank)

@@ -11,6 +11,7 @@ from marklens import assembly
 from marklens.core.artifacts import write_atomic
 from marklens.core.errors import ModelError, PictureError, UsageError
 from marklens.core.images import read_picture
+from marklens.core.sampling import evenly
 from marklens.core.types import Mark, Pixels
 from marklens.datasets.grouping import find_groups, groups_of
 from marklens.datasets.icons.brand_split import SPLITS
@@ -142,7 +143,7 @@ def _gallery(dataset: Path, settings: Settings) -> Gallery:
     known = [number for _, numbers in groups for number in numbers][:VERIFIED_MARKS]
     others = np.setdiff1d(np.arange(len(marks)), known)
     room = min(len(others), VERIFIED_MARKS - len(known))
-    spread = others[np.linspace(0, len(others) - 1, room).astype(np.int64)].tolist() if room else []
+    spread = others[evenly(room, len(others))].tolist()
     place: dict[int, int] = {}
     views: list[Pixels] = []
     chosen = [(number, marks[number]) for number in dict.fromkeys(known + spread)]

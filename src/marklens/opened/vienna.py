@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 
-import numpy as np
-
 from marklens.classifying.measuring import Asked
 from marklens.classifying.voting import NEIGHBOURS, PARTS, Bearers, Level, Neighbour, Suggestion, cut, suggest
 from marklens.core.errors import UsageError
 from marklens.core.ports import Progress
+from marklens.core.sampling import evenly
 from marklens.core.types import Filter, Mark
 from marklens.engine import Engine
 from marklens.risk import first_of, folded
@@ -95,8 +94,7 @@ def _require_attribute(engine: Engine, name: str) -> None:
 def _spread(engine: Engine, level: Level, limit: int) -> list[tuple[int, Mark]]:
     """Marks with codes, evenly spread."""
     numbers = engine.catalog.codes(PARTS[level]).numbers
-    places = np.unique(np.linspace(0, max(0, len(numbers) - 1), min(limit, len(numbers))).astype(np.int64))
-    chosen = [numbers[place] for place in places.tolist()]
+    chosen = [numbers[place] for place in evenly(limit, len(numbers)).tolist()]
     return list(engine.catalog.marks(chosen).items())
 
 

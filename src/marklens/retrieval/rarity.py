@@ -9,6 +9,7 @@ scale of the scores each eighth is ten times rarer, as far as that can be measur
 import numpy as np
 
 from marklens.core.ports import VectorStore
+from marklens.core.sampling import evenly
 from marklens.core.types import VIEW_BITS, Ids
 
 Rarity = tuple[tuple[float, float], ...]
@@ -35,7 +36,7 @@ def measure_rarity(store: VectorStore, ids: Ids) -> Rarity:
     """
     if len(ids) < LEAST_VIEWS:
         return ()
-    asked = ids[np.linspace(0, len(ids) - 1, SAMPLE).astype(np.int64)]
+    asked = ids[evenly(SAMPLE, len(ids))]
     similarities, found = store.search(store.vectors(asked), max(RANKS) + (1 << VIEW_BITS), exact=True)
     others = (found >> VIEW_BITS) != (asked >> VIEW_BITS)[:, None]
     rows = np.stack([row[other][: max(RANKS)] for row, other in zip(similarities, others, strict=True)])

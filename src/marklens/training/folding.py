@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from marklens.core.errors import ModelError, first_line
+from marklens.core.sampling import evenly
 from marklens.core.types import Ids, Pixels
 from marklens.training.backbones import Backbone
 
@@ -27,8 +28,7 @@ def sample_of(available: int, size: int) -> Ids:
         available: pictures there are.
         size: pixels of a side.
     """
-    count = min(available, max(32, SAMPLED // size**2))
-    return np.linspace(0, available - 1, count).round().astype(np.int64)
+    return evenly(max(32, SAMPLED // size**2), available)
 
 
 def load_exported(path: Path, name: str, size: int) -> Backbone:

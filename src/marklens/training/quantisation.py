@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from marklens.core.sampling import evenly
 from marklens.core.types import Pixels
 
 CALIBRATION_VIEWS = 256
@@ -45,7 +46,7 @@ class _Reader:
     """Satisfies ONNX Runtime's `CalibrationDataReader`: views spread over all that are given."""
 
     def __init__(self, views: Pixels) -> None:
-        places = np.unique(np.linspace(0, len(views) - 1, CALIBRATION_VIEWS).round().astype(np.int64))
+        places = evenly(CALIBRATION_VIEWS, len(views))
         self._views: Iterator[Pixels] = (np.ascontiguousarray(views[p : p + 1]) for p in places)
 
     def get_next(self) -> dict[str, Any] | None:

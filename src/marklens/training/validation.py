@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from marklens.core.sampling import evenly
 from marklens.core.types import Ids, Pixels, Vectors
 from marklens.embeddings.pca_reducer import fit_pca
 from marklens.evaluation.evaluator import Measures, Ranking, evaluate
@@ -46,7 +47,7 @@ def make_gallery(views: PackedViews, groups: Groups, most: int) -> Gallery:
     members = sorted({number for numbers in groups.members.values() for number in numbers})
     others = np.setdiff1d(np.arange(len(views)), members)
     room = min(len(others), max(0, most - len(members)))
-    spread = others[np.linspace(0, len(others) - 1, room).round().astype(np.int64)] if room else others[:0]
+    spread = others[evenly(room, len(others))]
     chosen = np.sort(np.concatenate([np.array(members, np.int64), spread]))
     place = {int(number): row for row, number in enumerate(chosen)}
     rows = np.concatenate([np.array(views.views_of(int(number)), np.int64) for number in chosen])

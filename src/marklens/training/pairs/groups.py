@@ -11,6 +11,7 @@ from marklens.core.file_names import FileFinder
 from marklens.core.images import read_picture
 from marklens.core.ink import find_ground, find_ink, ink_box
 from marklens.core.ports import OnFault
+from marklens.core.sampling import evenly
 from marklens.core.types import Ids, Mark, Pixels
 from marklens.datasets.analysis.duplicates import FINE_DISTANCE, NEAR_DISTANCE, SURE_BITS
 from marklens.datasets.analysis.near_duplicates import group_near
@@ -155,5 +156,5 @@ def spread_around(marks: Sequence[Mark], names: Iterable[str], most: int) -> lis
     members = {place for name in names for place in find(name)}
     others = np.setdiff1d(np.arange(len(marks)), sorted(members))
     room = min(len(others), max(0, most - len(members)))
-    spread = others[np.linspace(0, len(others) - 1, room).round().astype(np.int64)].tolist() if room else []
+    spread = others[evenly(room, len(others))].tolist()
     return [marks[place] for place in sorted(members | set(spread))]

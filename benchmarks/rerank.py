@@ -8,7 +8,7 @@ brand. Every way scores the same candidates of stage 1, by 0.50 global and 0.35 
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter, process_time
 from typing import Annotated, Any, cast
@@ -50,7 +50,7 @@ from marklens.settings import load_settings
 BLOCK = 250
 """Logos described and kept at a time: a run that was stopped goes on there."""
 PLAIN = 128
-"""Dimensions of the patches kept, not whitened."""
+"""Dimensions of the patches kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Described:
     Attributes:
         owners: int64 (views,), which mark.
         vectors: float32 (views, 512), of stage 1.
-        patches: float16 (ink patches, PLAIN), plain principal components.
+        patches: float16 (ink patches, PLAIN), of the bundled patch reduction.
         inks: bool (views, 49).
         colors: uint8 (views, colours).
     """
@@ -86,7 +86,7 @@ def describe(dataset: Path, work: Path, files: Sequence[str], threads: int) -> D
     """Describe a gallery, or read what an earlier run described."""
     work.mkdir(parents=True, exist_ok=True)
     embedder = OnnxEmbedder(bundled_weights(), 16, threads)
-    pca = patch_pca()
+    learned = PcaReducer.load(bundled_weights().with_name(bundled_weights().stem + ENDING))
     reducer = bundled_reducer(embedder.model_hash, 512)
     assert reducer is not None
     maker = assembly.make_view_maker(assembly.view_options(load_settings(views={"read": False})))
@@ -111,7 +111,7 @@ def describe(dataset: Path, work: Path, files: Sequence[str], threads: int) -> D
                 {
                     "owners": np.array(owners, np.int64),
                     "vectors": reducer.reduce(pooled),
-                    "patches": pca.reduce(patches[inks.reshape(-1, PATCH_GRID**2)]).astype(np.float16),
+                    "patches": learned.reduce(patches[inks.reshape(-1, PATCH_GRID**2)]).astype(np.float16),
                     "inks": inks.reshape(-1, PATCH_GRID**2).astype(np.uint8),
                     "colors": color_histograms(pixels, inks),
                 },
@@ -119,12 +119,6 @@ def describe(dataset: Path, work: Path, files: Sequence[str], threads: int) -> D
         blocks.append(load_arrays(path)[0])
     joined = {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
     return Described(**{**joined, "inks": joined["inks"].astype(np.bool_)})
-
-
-def patch_pca() -> PcaReducer:
-    """The bundled patch reduction without its whitening."""
-    weights = bundled_weights()
-    return replace(PcaReducer.load(weights.with_name(weights.stem + ENDING)), whitening=0.0)
 
 
 class Gallery:
@@ -151,10 +145,9 @@ class Gallery:
         return scores
 
 
-def packed(held: Described, dims: int, whitening: float, kind: str) -> npt.NDArray[Any]:
+def packed(held: Described, dims: int, kind: str) -> npt.NDArray[Any]:
     """The patches with so many dimensions, as int8 or fp16."""
-    scale = patch_pca().deviations[:dims] ** -whitening
-    vectors = unit(cast(Patches, held.patches[:, :dims].astype(np.float32) * scale))
+    vectors = unit(cast(Patches, held.patches[:, :dims]))
     return quantised(vectors) if kind == "int8" else vectors.astype(np.float16)
 
 
@@ -302,22 +295,21 @@ def best_share(asked: Sequence[Asked], spatial: Sequence[Vectors]) -> tuple[floa
 
 
 PACKINGS = (
-    *((96, "int8", whitening) for whitening in (0.0, 0.5, 0.75, 1.0)),
-    *((dims, "int8", 0.75) for dims in (64, 128)),
-    *((dims, "fp16", 0.75) for dims in (64, 96, 128)),
+    *((dims, "int8") for dims in (64, 96, 128)),
+    *((dims, "fp16") for dims in (64, 96, 128)),
 )
-"""Dimensions, form, and power of the whitening."""
+"""Dimensions and form."""
 
 
 def compare_packings(held: Described, gallery: Gallery, asked: Sequence[Asked]) -> Iterator[dict[str, Any]]:
-    """How many dimensions, in which form, whitened how much."""
-    for dims, kind, whitening in PACKINGS:
-        packing = Gallery(held, packed(held, dims, whitening, kind))
+    """How many dimensions, in which form."""
+    for dims, kind in PACKINGS:
+        packing = Gallery(held, packed(held, dims, kind))
         spatial, spent = channel(packing, asked, spatial_similarities)
         share, suited = best_share(asked, spatial)
         patches = len(held.patches) / len(gallery.marks)
         yield {
-            "packing": f"{dims} {kind}, whitening {whitening:g}",
+            "packing": f"{dims} {kind}",
             "bytes a mark": round(patches * dims * (1 if kind == "int8" else 2)),
             **measured(asked, fused(asked, Weights(), spatial)),
             "best share": share,
@@ -399,7 +391,6 @@ def main(
     queries: Annotated[int, typer.Option(help="About how many to ask.")] = 300,
     depth: Annotated[int, typer.Option(help="Candidates a query.")] = 1000,
     dims: Annotated[int, typer.Option(help="Of the packing that the ways are compared with.")] = 96,
-    whitening: Annotated[float, typer.Option(help="Of that packing.")] = 0.75,
     packings: Annotated[bool, typer.Option(help="Compare the packings too.")] = True,
     threads: Annotated[int, typer.Option(help="CPU threads of the network; 0 takes every core.")] = 0,
     json: Annotated[Path | None, typer.Option(help="Also write the rows as JSON.")] = None,
@@ -407,7 +398,7 @@ def main(
     """Describe what is missing and measure."""
     files = gallery_files(dataset, size)
     held = describe(dataset, work, files, threads)
-    gallery = Gallery(held, packed(held, dims, whitening, "int8"))
+    gallery = Gallery(held, packed(held, dims, "int8"))
     asked = ask(gallery, dataset, files, queries, depth)
     title = f"{len(asked)} queries among {len(gallery.marks)} marks"
     report(title, list(compare_ways(gallery, asked)), json)

@@ -39,6 +39,8 @@ from marklens.retrieval.catalog import Catalog
 from marklens.text.extractor import words_said
 from marklens.text.matcher import TextMatcher
 
+Worth = Callable[[float, Scores], bool]
+"""Whether a mark of this score, made of these channels, shall become a hit."""
 NO_MARK, NO_NAME = "the filter leaves no mark", "no mark that the filter leaves is called like this"
 
 
@@ -98,6 +100,7 @@ class Engine:
         weights: Weights | None = None,
         stop: StopFlag | None = None,
         mirrored: bool = False,
+        worth: Worth | None = None,
     ) -> SearchResult:
         """Find the marks most like a picture, and like a name if one is given or read.
 
@@ -111,6 +114,7 @@ class Engine:
             weights: of the channels, for this search alone; None takes the engine's.
             stop: looked at between the stages.
             mirrored: whether the picture is asked for left to right as well.
+            worth: which of the first `top` become hits; None takes all.
 
         Raises:
             PictureError: there is nothing on the picture.
@@ -122,7 +126,7 @@ class Engine:
         if text is None and query.reading is not None:
             text = query.reading.text
         watch.lap("recall")
-        return self._found(query, top, wanted, rerank, text, weights, watch)
+        return self._found(query, top, wanted, rerank, text, weights, watch, worth)
 
     @one_blas_thread()
     def search_mark(
@@ -174,6 +178,7 @@ class Engine:
         text: str | None,
         weights: Weights | None,
         watch: Stopwatch,
+        worth: Worth | None = None,
     ) -> SearchResult:
         """Both stages for a query that is described."""
         candidates = self.candidates(query.vectors, query.kinds, max(top, self.depth), wanted)
@@ -182,8 +187,9 @@ class Engine:
         ranked = self._reranker.rerank(query.local if rerank else None, candidates, texts, weights)
         weights = weights or self.weights
         said = [found for found in ranked if weights.count(found.scores)]  # of the rest a 0 would say nothing
+        chosen = [each for each in said[:top] if worth is None or worth(each.score, each.scores)]
         hits = self._hits(
-            [(each.candidate.number, each.score, each.scores, each.candidate.views) for each in said[:top]]
+            [(each.candidate.number, each.score, each.scores, each.candidate.views) for each in chosen]
         )
         watch.lap("rerank")
         note = None if said else NO_MARK if not ranked else why_nothing_counts(weights, text)

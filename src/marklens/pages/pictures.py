@@ -14,6 +14,8 @@ Picture = Path | Pixels
 THUMBNAIL_SIDE = 224
 """Pixels of the longer side: a card shows it at about 150, screens with dense pixels use the rest."""
 WEBP_QUALITY = 86
+WEBP_EFFORT = 2
+"""Of 0..6: a quarter of the usual 4's time, for 3 % more bytes."""
 
 
 def data_uri(picture: Picture, side: int = THUMBNAIL_SIDE) -> str | None:
@@ -33,5 +35,5 @@ def data_uri(picture: Picture, side: int = THUMBNAIL_SIDE) -> str | None:
     except PictureError:
         return None
     encoded = io.BytesIO()
-    Image.fromarray(shrink(pixels, side)).save(encoded, "WEBP", quality=WEBP_QUALITY)
+    Image.fromarray(shrink(pixels, side)).save(encoded, "WEBP", quality=WEBP_QUALITY, method=WEBP_EFFORT)
     return "data:image/webp;base64," + base64.b64encode(encoded.getvalue()).decode("ascii")

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from marklens.core.types import Filter, Hit, Mark, by_channel
+from marklens.core.types import Filter, Hit, Mark, Scores, by_channel
 from marklens.risk import Risk, first_of, judge
 
 LINK_NAMES = ("link", "url", "href")
@@ -29,6 +29,10 @@ class Question:
     wanted: Filter = field(default_factory=Filter)
     read: bool = False
 
+    def worth(self, score: float, scores: Scores) -> bool:
+        """Whether a mark of this score, made of these, is a conflict."""
+        return score >= self.threshold or self._sounds(scores)
+
     def chosen(self, hits: Sequence[Hit]) -> tuple[list[Hit], int]:
         """The conflicts among hits, best first, and how many more there are.
 
@@ -36,13 +40,13 @@ class Question:
             hits: best first.
         """
         near = [hit for hit in hits if hit.score >= self.threshold]
-        named = [hit for hit in hits if hit.score < self.threshold and self._sounds(hit)]
+        named = [hit for hit in hits if hit.score < self.threshold and self._sounds(hit.scores)]
         named.sort(key=lambda hit: hit.scores.text or 0, reverse=True)  # among equals the better score first
         best = [*near[: self.top], *named[: self.top]]
         return best, len(near) + len(named) - len(best)
 
-    def _sounds(self, hit: Hit) -> bool:
-        words = hit.scores.text
+    def _sounds(self, scores: Scores) -> bool:
+        words = scores.text
         return self.name_threshold is not None and words is not None and words >= self.name_threshold
 
 

@@ -218,7 +218,7 @@ def find_conflicts(
         PictureError: the picture cannot be used.
         Interrupted: `stop` was set.
     """
-    # all that the search ranks: to count what is left out, and as likeness of words alone ranks last
+    # of all that the search ranks: to count what is left out, and as likeness of words alone ranks last
     reach = max(question.top, engine.depth) + (0 if question.name_threshold is None else NAMED)
     result = engine.search(
         picture,
@@ -227,6 +227,7 @@ def find_conflicts(
         text=words_said(filing.text),
         read=question.read,
         stop=stop,
+        worth=question.worth,
     )
     found, left_out = question.chosen(result.hits)
     watch, conflicts = Stopwatch(stop), []

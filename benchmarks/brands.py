@@ -23,10 +23,10 @@ from marklens.datasets.opening import open_dataset
 from marklens.settings import Settings, load_settings
 
 ROWS: dict[str, dict[str, dict[str, Any]]] = {
-    "raw": {"views": {"trim": False, "figurative": False}, "pca": {"whitening": 0.0}},
-    "trim": {"views": {"trim": True, "figurative": False}, "pca": {"whitening": 0.0}},
-    "whitening": {"views": {"trim": True, "figurative": False}, "pca": {"whitening": 0.75}},
-    "views": {"views": {"trim": True, "figurative": True}, "pca": {"whitening": 0.75}},
+    "raw": {"views": {"trim": False, "figurative": False}, "pca": {"whitening": 0.0, "own_from": 0}},
+    "trim": {"views": {"trim": True, "figurative": False}, "pca": {"whitening": 0.0, "own_from": 0}},
+    "whitening": {"views": {"trim": True, "figurative": False}, "pca": {"whitening": 0.75, "own_from": 0}},
+    "views": {"views": {"trim": True, "figurative": True}},
 }
 FOLDERS = {"raw": "raw", "trim": "trim", "whitening": "trim", "views": "views"}
 """Rows that differ in the reduction only share their chunks."""

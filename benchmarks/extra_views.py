@@ -25,7 +25,8 @@ from marklens.core.errors import PictureError
 from marklens.core.images import read_picture
 from marklens.core.ink import find_ground, find_ink, ink_box
 from marklens.core.types import Ids, Pixels, Vectors, ViewKind
-from marklens.embeddings.pca_reducer import bundled_reducer
+from marklens.embeddings.onnx_embedder import bundled_weights
+from marklens.embeddings.pca_reducer import find_reducer
 from marklens.preprocessing.image_normalizer import fit_square
 from marklens.settings import load_settings
 
@@ -84,7 +85,7 @@ def describe(dataset: Path, files: Sequence[str], threads: int) -> Views:
         assembly.make_view_maker(assembly.view_options(settings)),
         assembly.make_embedder(settings),
     )
-    reducer = bundled_reducer(embedder.model_hash, 512)
+    reducer = find_reducer(bundled_weights(), embedder.model_hash, 512)
     assert reducer is not None
     vectors, owners, kinds = [], [], list[int]()
     with shown_progress() as progress:
@@ -117,7 +118,7 @@ def measure(views: Views, asked: dict[int, list[int]], kind: int | None, share: 
         pairs[further[mine][:, None] | further[None]] *= share
         scores = np.maximum.reduceat(pairs.max(axis=0), starts)
         scores[marks == place] = -np.inf
-        rows.append((ranks_of(scores, np.searchsorted(marks, relevant)), len(relevant)))
+        rows.append((ranks_of(scores, np.flatnonzero(np.isin(marks, relevant))), len(relevant)))
     return mean_measures(rows)
 
 

@@ -35,7 +35,7 @@ DIMS = 128
 MATCHED_DIMS, MATCHED_WHITENING = 96, 0.75
 """Of the PCA that patches are matched under."""
 SHRINKAGE = 0.02
-"""0.005 finds as much, 0.1 less (docs/benchmarks.md)."""
+"""0.005 finds as much, 0.1 less (docs/benchmarks.md, experiments)."""
 HANDS = 3
 """Logos of a brand, at most: large brands shall not outweigh the others."""
 SPREAD = 100_000

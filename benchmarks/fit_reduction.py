@@ -2,6 +2,8 @@
 
     python -m benchmarks.fit_reduction --dataset logos --index build/brands/views
 
+With --weights it makes one for another network, beside that network, where indexing finds it.
+
 Marks of one brand that were drawn by different hands ought to be alike: directions in which they differ count
 less (Mikolajczyk and Matas, Improving Descriptors for Fast Tree Matching by Optimal Linear Projection, 2007;
 Radenović, Tolias and Chum, Fine-tuning CNN Image Retrieval with No Human Annotation, 2019, section 3.4).
@@ -9,7 +11,6 @@ Radenović, Tolias and Chum, Fine-tuning CNN Image Retrieval with No Human Annot
 
 from collections import defaultdict
 from collections.abc import Iterator
-from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
 
@@ -20,7 +21,7 @@ import typer
 from marklens import assembly
 from marklens.core.artifacts import read_json, save_arrays
 from marklens.core.types import Ids, Vectors
-from marklens.embeddings.pca_reducer import BUNDLED_REDUCTION, PcaReducer, to_unit
+from marklens.embeddings.pca_reducer import ENDING, PcaReducer, to_unit
 from marklens.indexing.chunks import load_chunk
 from marklens.indexing.folder import IndexFolder
 from marklens.indexing.manifest import load_complete
@@ -34,17 +35,20 @@ SHRINKAGE = 0.02
 
 def main(
     dataset: Annotated[Path, typer.Option(help="What import-icons wrote.")],
-    index: Annotated[Path, typer.Option(help="Its index, made with the bundled network.")],
-    out: Annotated[Path | None, typer.Option(help="Where to write; none replaces the bundled file.")] = None,
+    index: Annotated[Path, typer.Option(help="Its index, made with that network.")],
+    weights: Annotated[Path | None, typer.Option(help="A network; none takes the bundled one.")] = None,
     shrinkage: Annotated[float, typer.Option(help="See fit_whitening.")] = SHRINKAGE,
 ) -> None:
     """Fit and write."""
     vectors, owners, brands = _views(index, dataset)
     apart = np.concatenate(list(differences(vectors, owners, brands)))
     reducer = fit_whitening(vectors, apart, DIMS, shrinkage)
-    arrays = {"mean": reducer.mean, "components": reducer.components}
-    path = out or Path(str(files("marklens.embeddings") / "weights" / BUNDLED_REDUCTION))
-    save_arrays(path, arrays, {"model": assembly.make_embedder(load_settings()).model_hash})
+    settings = load_settings(model={"weights": weights} if weights else {})
+    network = assembly.weights_file(settings)
+    path = network.with_name(network.stem + ENDING)
+    arrays = {"mean": reducer.mean, "components": reducer.components, "deviations": reducer.deviations}
+    metadata = {"model": assembly.make_embedder(settings).model_hash, "whitening": repr(reducer.whitening)}
+    save_arrays(path, arrays, metadata)
     typer.echo(
         f"{path}: {path.stat().st_size / 1e6:.1f} MB, of {len(apart):,} pairs among {len(vectors):,} views"
     )

@@ -20,7 +20,6 @@ from marklens import assembly
 from marklens.cli.progress import shown_progress
 from marklens.core.types import VIEW_BITS, by_channel
 from marklens.embeddings.onnx_embedder import bundled_weights
-from marklens.embeddings.pca_reducer import PcaReducer, bundled_reducer
 from marklens.evaluation.protocols import Query, group_queries, read_groups
 from marklens.indexing.chunks import load_chunk
 from marklens.indexing.derive import reduce_chunk
@@ -71,10 +70,10 @@ def main(
     )
     plan, best = rows[0][0]["mAP@100"], max(rows[1:], key=lambda row: row[0]["mAP@100"])
     gain = f"mAP@100 {plan:.3f} with the plan's weights, {best[0]['mAP@100']:.3f} with these"
-    bundled = Calibration(global_=with_ends(bundled_rarity(folder, settings)), spatial=spatial)
+    calibration = Calibration(global_=with_ends(own_rarity(folder, settings)), spatial=spatial)
     network = weights or bundled_weights()
     path = network.with_name(network.stem + ENDING)
-    Profile(str(manifest.recipe.model["hash"]), settings.pca.dims, best[1], bundled, gain).save(path)
+    Profile(str(manifest.recipe.model["hash"]), settings.pca.dims, best[1], calibration, gain).save(path)
     typer.echo(f"{path}: {gain}")
 
 
@@ -120,10 +119,9 @@ def spatial_rarity(folder: IndexFolder, numbers: Sequence[int]) -> Rarity:
     return rarity_curve([(float(typical[rank - 1]), rank / len(others)) for rank in RANKS])
 
 
-def bundled_rarity(folder: IndexFolder, settings: Settings) -> Rarity:
-    """How alike unrelated views are under the network's bundled reduction; nothing where it has none."""
-    embedder = assembly.make_embedder(settings)
-    reducer: PcaReducer | None = bundled_reducer(embedder.model_hash, settings.pca.dims)
+def own_rarity(folder: IndexFolder, settings: Settings) -> Rarity:
+    """How alike unrelated views are under the network's own reduction; nothing where it has none."""
+    reducer = assembly.make_reducer(settings, assembly.make_embedder(settings))
     if reducer is None:
         return ()
     store, ids, marks = create_store("exact", reducer.dims), [], 0

@@ -1,4 +1,4 @@
-"""A reduction that is learned from pairs, beside the PCA of today: what would it find?
+"""A reduction that is learned from pairs, beside a PCA: what does it find?
 
     python -m benchmarks.learned_whitening --views train112 --gallery val112 --groups logos/groups_val.json \
         --brands logos/groups_train.json

@@ -17,7 +17,8 @@ from benchmarks.brand_ranks import best_of_marks, mean_measures, ranks_of
 from benchmarks.reporting import report
 from marklens.core.artifacts import read_json
 from marklens.core.types import Ids, Vectors
-from marklens.embeddings.pca_reducer import PcaReducer, bundled_reducer, fit_pca
+from marklens.embeddings.onnx_embedder import bundled_weights
+from marklens.embeddings.pca_reducer import PcaReducer, find_reducer, fit_pca
 from marklens.indexing.chunks import load_chunk
 from marklens.indexing.folder import IndexFolder
 from marklens.indexing.manifest import load_complete
@@ -62,7 +63,7 @@ def _rows(views: Views, groups: Sequence[Ids], free: Ids, model: str) -> Iterato
         asked = groups[:brands]
         members = np.concatenate(asked)
         gallery = views.of(np.concatenate([members, free[: max(0, size - len(members))]]))
-        own, learned = fit_pca([gallery.vectors], DIMS, 0.0), bundled_reducer(model, DIMS)
+        own, learned = fit_pca([gallery.vectors], DIMS, 0.0), find_reducer(bundled_weights(), model, DIMS)
         assert learned is not None
         reducers = {f"own, whitening {power:.2f}": replace(own, whitening=power) for power in WHITENINGS}
         for name, reducer in {**reducers, "learned": learned}.items():

@@ -38,7 +38,7 @@ from marklens.core.types import (
 )
 from marklens.embeddings.onnx_embedder import OnnxEmbedder, bundled_weights
 from marklens.embeddings.patch_reducer import ENDING, quantised
-from marklens.embeddings.pca_reducer import PcaReducer, bundled_reducer
+from marklens.embeddings.pca_reducer import PcaReducer, find_reducer
 from marklens.evaluation.metrics import relevant_ranks
 from marklens.reranking.color import color_histograms, color_similarities
 from marklens.reranking.reranker import Reranker, best_pairs
@@ -49,8 +49,8 @@ from marklens.settings import load_settings
 
 BLOCK = 250
 """Logos described and kept at a time: a run that was stopped goes on there."""
-PLAIN = 128
-"""Dimensions of the patches kept."""
+KEPT = 128
+"""Dimensions of the patches that are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Described:
     Attributes:
         owners: int64 (views,), which mark.
         vectors: float32 (views, 512), of stage 1.
-        patches: float16 (ink patches, PLAIN), of the bundled patch reduction.
+        patches: float16 (ink patches, KEPT), of the bundled patch reduction.
         inks: bool (views, 49).
         colors: uint8 (views, colours).
     """
@@ -87,12 +87,12 @@ def describe(dataset: Path, work: Path, files: Sequence[str], threads: int) -> D
     work.mkdir(parents=True, exist_ok=True)
     embedder = OnnxEmbedder(bundled_weights(), 16, threads)
     learned = PcaReducer.load(bundled_weights().with_name(bundled_weights().stem + ENDING))
-    reducer = bundled_reducer(embedder.model_hash, 512)
+    reducer = find_reducer(bundled_weights(), embedder.model_hash, 512)
     assert reducer is not None
     maker = assembly.make_view_maker(assembly.view_options(load_settings(views={"read": False})))
     blocks = []
     for start in range(0, len(files), BLOCK):
-        path = work / f"{start:06d}.safetensors"
+        path = work / f"{start:06d}-{reducer.digest}-{learned.digest}.safetensors"
         if not path.is_file():
             views: list[View] = []
             owners: list[int] = []

@@ -101,7 +101,7 @@ def _build(index: Path, marks: ChosenMarks, case: str) -> float:
         "detector": detector, "detector_side": int(side), "confidence": float(confidence), "fill": fill,
         "read": False,
     }  # fmt: skip
-    settings = load_settings(views=views, pca={"own_from": 10**9}, patches={"dims": 0})
+    settings = load_settings(views=views, patches={"dims": 0})
     with shown_progress() as progress, graceful_stop() as stop:
         build_assembly.build(index, marks, settings, None, progress, stop)
     by_kind = assembly.open_engine(index, settings).catalog.counts().views_by_kind

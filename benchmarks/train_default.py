@@ -40,6 +40,7 @@ def steps(network: Path, size: int) -> list[Step]:
     """From the archive to the files beside the network."""
     python = [sys.executable, "-m"]
     marklens, logos, index = [*python, "marklens"], ["--dataset", "logos"], ["--index", "index"]
+    fitted = [*logos, "--weights", str(network)]
     pack = [*python, "benchmarks.pack_brands", *logos, "--size", str(size)]
     return [
         Step("iconify-json-2.2.535.tgz", ["npm", "pack", "--silent", ARCHIVE]),
@@ -51,10 +52,11 @@ def steps(network: Path, size: int) -> list[Step]:
         Step(None, [*marklens, "train", f"train{size}", "--out", "run", "--gallery", f"val{size}",
                     "--validate", "logos/groups_val.json", "--device", "cpu"]),
         Step(str(network), [*marklens, "export", "run", "--out", str(network), "--verify", "logos"]),
-        Step(None, [*python, "benchmarks.fit_patch_reduction", *logos]),
+        Step(None, [*python, "benchmarks.fit_patch_reduction", *fitted]),
         Step(None, [*marklens, "index", "build", "logos", *index]),
-        Step(None, [*python, "benchmarks.fit_reduction", *logos, *index]),
-        Step(None, [*python, "benchmarks.fit_scoring", *logos, *index]),
+        Step(None, [*python, "benchmarks.fit_reduction", *fitted, *index]),
+        Step(None, [*marklens, "index", "build", "logos", *index]),
+        Step(None, [*python, "benchmarks.fit_scoring", *fitted, *index]),
     ]  # fmt: skip
 
 
@@ -71,6 +73,8 @@ def main(
         if not (work / "replaced.onnx").is_file():
             shutil.move(network, work / "replaced.onnx")
     environment = {**os.environ, "MARKLENS_CONFIG": str(RECIPE), "PYTHONPATH": os.pathsep.join(sys.path)}
+    if not install:
+        environment["MARKLENS_MODEL__WEIGHTS"] = str((work / network).absolute())
     for step in steps(network, size):
         if step.made is None or not (work / step.made).exists():
             typer.echo("$ " + " ".join(step.command))

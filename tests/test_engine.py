@@ -47,6 +47,17 @@ def test_a_picture_asked_for_again_costs_no_network(index: Path, marks: Path) ->
     assert all(forgetful.search(picture).timings_ms["embed"] > 0 for _ in range(2))
 
 
+def test_only_what_is_worth_it_becomes_a_hit(index: Path, marks: Path) -> None:
+    engine = open_engine(index, load_settings())
+    picture = read_picture(marks / "mark0003.png")
+    every = engine.search(picture, 20).hits
+    least = every[4].score
+    near = engine.search(picture, 20, worth=lambda score, scores: score >= least).hits
+    assert [(hit.mark.id, hit.score) for hit in near] == [(hit.mark.id, hit.score) for hit in every[:5]]
+    assert engine.search(picture, 3, worth=lambda score, scores: score >= least).hits == every[:3]
+    assert not engine.search(picture, worth=lambda score, scores: False).hits
+
+
 def test_a_mirrored_copy_is_found_as_the_mark_itself(index: Path, marks: Path) -> None:
     copy = np.ascontiguousarray(read_picture(marks / "mark0004.png")[:, ::-1])
     engine = open_engine(index, load_settings(search={"mirrored": True}))

@@ -9,7 +9,7 @@ from marklens.core.errors import ArtifactError, IndexMismatchError, UsageError
 from marklens.core.ports import LocalStore, VectorStore
 from marklens.embeddings.onnx_embedder import OnnxEmbedder, bundled_weights
 from marklens.embeddings.patch_reducer import PatchReducer, find_patch_reducer
-from marklens.embeddings.pca_reducer import PcaReducer, bundled_reducer
+from marklens.embeddings.pca_reducer import PcaReducer, find_reducer
 from marklens.embeddings.view_describer import ViewDescriber
 from marklens.engine import Engine, views_again
 from marklens.indexing.folder import IndexFolder, is_locked
@@ -73,6 +73,11 @@ def make_embedder(settings: Settings) -> OnnxEmbedder:
     return OnnxEmbedder(weights_file(settings), model.batch_size, model.threads, model.providers)
 
 
+def make_reducer(settings: Settings, embedder: OnnxEmbedder) -> PcaReducer | None:
+    """The reduction learned for the settings' network; None where it has none of so many dims."""
+    return find_reducer(weights_file(settings), embedder.model_hash, settings.pca.dims)
+
+
 def make_patch_reducer(settings: Settings, embedder: OnnxEmbedder, dims: int) -> PatchReducer | None:
     """The patch reduction of the settings' network; None where it has none or no dims are wanted."""
     return find_patch_reducer(weights_file(settings), embedder.model_hash, dims) if dims else None
@@ -81,8 +86,8 @@ def make_patch_reducer(settings: Settings, embedder: OnnxEmbedder, dims: int) ->
 def make_recipe(settings: Settings, embedder: OnnxEmbedder, patches: PatchReducer | None) -> Recipe:
     """What an index made with these settings remembers of them."""
     model = {"hash": embedder.model_hash, "dims": embedder.dims, "file": weights_file(settings).name}
-    bundled = bundled_reducer(embedder.model_hash, settings.pca.dims)
-    pca = {**settings.pca.model_dump(), "bundled": bundled.digest if bundled else ""}
+    learned = make_reducer(settings, embedder)
+    pca = {**settings.pca.model_dump(), "reduction": learned.digest if learned else ""}
     kept = {} if patches is None else {"dims": patches.dims, "reduction": patches.digest}
     return Recipe(view_options(settings).record(), model, pca, kept)
 
@@ -192,7 +197,7 @@ def _assembled(
     if reach is not None:
         local = ExtractedPatches(partial(views_again, catalog, maker), describer.describe, EXTRACTED_BYTES)
     profile = find_scoring(settings, embedder)
-    calibration = calibrated_for(profile, manifest.rarity, _bundled(files.reducer, embedder))
+    calibration = calibrated_for(profile, manifest.rarity, _learned(files.reducer, settings, embedder))
     return Engine(
         maker,
         describer,
@@ -240,7 +245,7 @@ def matching_parts(
     return manifest, embedder, patches
 
 
-def _bundled(reducer: PcaReducer, embedder: OnnxEmbedder) -> int | None:
-    """Dims of a reduction that is the network's bundled one; None for any other."""
-    bundled = bundled_reducer(embedder.model_hash, reducer.dims)
-    return reducer.dims if bundled is not None and bundled.digest == reducer.digest else None
+def _learned(reducer: PcaReducer, settings: Settings, embedder: OnnxEmbedder) -> int | None:
+    """Dims of a reduction that is the one learned for the network; None for any other."""
+    learned = find_reducer(weights_file(settings), embedder.model_hash, reducer.dims)
+    return reducer.dims if learned is not None and learned.digest == reducer.digest else None

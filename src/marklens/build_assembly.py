@@ -11,6 +11,7 @@ from marklens.assembly import (
     make_embedder,
     make_patch_reducer,
     make_recipe,
+    make_reducer,
     make_view_maker,
     matching_parts,
     view_options,
@@ -58,7 +59,12 @@ def build(
     )
     describer = Describer(index_folder(root, settings), runner, progress, stop)
     build_options = BuildOptions(
-        settings.build.chunk, limit, settings.build.graph_threads, store, settings.build.vectors
+        settings.build.chunk,
+        limit,
+        settings.build.graph_threads,
+        store,
+        settings.build.vectors,
+        make_reducer(settings, embedder),
     )
     return build_index(describer, dataset, recipe, build_options)
 

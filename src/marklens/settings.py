@@ -62,7 +62,9 @@ class PcaSettings(_Section):
 
     dims: int = Field(512, ge=2, description="dimensions kept")
     own_from: int | None = Field(
-        None, ge=0, description="views from which an index fits a PCA of its own; none: if none is bundled"
+        None,
+        ge=0,
+        description="views from which an index fits its own PCA; none: where the network has no reduction",
     )
     whitening: float = Field(0.75, ge=0, le=1, description="of its own PCA: 0 none, 1 full")
     sample: int = Field(100_000, ge=1000, description="views to fit its own PCA on, spread over the dataset")

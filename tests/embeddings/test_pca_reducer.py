@@ -11,7 +11,7 @@ from marklens.core.artifacts import save_arrays
 from marklens.core.errors import ArtifactError
 from marklens.core.types import Vectors
 from marklens.embeddings.onnx_embedder import OnnxEmbedder, bundled_weights
-from marklens.embeddings.pca_reducer import PcaReducer, bundled_reducer, fit_pca
+from marklens.embeddings.pca_reducer import ENDING, PcaReducer, find_reducer, fit_pca
 
 
 def vectors(count: int, dims: int = 64, seed: int = 0) -> Vectors:
@@ -102,16 +102,21 @@ def test_zero_vectors_stay_finite() -> None:
     assert reducer.reduce(np.zeros((0, 64), np.float32)).shape == (0, 8)
 
 
-def test_the_bundled_reduction_is_for_the_bundled_network_alone() -> None:
-    model = OnnxEmbedder(bundled_weights(), threads=1).model_hash
-    whole, part = bundled_reducer(model, 512), bundled_reducer(model, 64)
+def test_a_learned_reduction_lies_beside_its_network(tmp_path: Path) -> None:
+    weights = bundled_weights()
+    model = OnnxEmbedder(weights, threads=1).model_hash
+    whole, part = find_reducer(weights, model, 512), find_reducer(weights, model, 64)
     assert whole is not None
     assert part is not None
     assert part.components.tobytes() == whole.components[:64].tobytes()
     reduced = whole.reduce(vectors(20, dims=len(whole.mean)))
     np.testing.assert_allclose(np.linalg.norm(reduced, axis=1), 1, atol=1e-5)
-    assert bundled_reducer("another", 64) is None
-    assert bundled_reducer(model, 513) is None
+    assert find_reducer(weights, "another", 64) is None
+    assert find_reducer(weights, model, 513) is None
+    assert find_reducer(tmp_path / "net.onnx", model, 64) is None
+    (tmp_path / f"net{ENDING}").write_bytes(b"{")
+    with pytest.raises(ArtifactError, match=r"damaged|holds no PCA"):
+        find_reducer(tmp_path / "net.onnx", model, 64)
 
 
 def test_nothing_to_fit_on() -> None:

@@ -2,8 +2,10 @@
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,6 +16,7 @@ import pytest
 from tests.small_index import WORDS, Silent, build, draw_mark, draw_marks, quick_settings
 
 from marklens import assembly, build_assembly
+from marklens.core.artifacts import read_json, write_json
 from marklens.core.errors import (
     ArtifactError,
     DiskSpaceError,
@@ -26,13 +29,15 @@ from marklens.core.images import read_picture
 from marklens.core.resources import StopFlag
 from marklens.core.types import Pixels, Vectors
 from marklens.datasets.opening import open_dataset
-from marklens.embeddings.pca_reducer import PcaReducer, bundled_reducer
+from marklens.embeddings.onnx_embedder import bundled_weights
+from marklens.embeddings.pca_reducer import PcaReducer, find_reducer
 from marklens.indexing.folder import FolderLock, IndexFolder
 from marklens.indexing.maintenance import compact, remove_marks
 from marklens.indexing.manifest import Manifest, load_complete
 from marklens.preprocessing.pipeline import PreparedMark, ViewMaker
 from marklens.retrieval.catalog import Catalog
 from marklens.retrieval.vector_store import open_store
+from marklens.settings import Settings
 
 
 def content(index: Path) -> tuple[str, bytes, bytes, bytes]:
@@ -152,16 +157,50 @@ def test_another_reduction_makes_only_the_last_stages_again(
     assert PcaReducer.load(own / "pca.safetensors").whitening == 0.0
 
 
-def test_the_bundled_network_brings_its_reduction_whatever_the_number_of_marks(
+def pca_settings(**pca: object) -> Settings:
+    settings = quick_settings()
+    return settings.model_copy(update={"pca": settings.pca.model_copy(update=pca)})
+
+
+@pytest.mark.parametrize(("own_from", "learned"), [(None, True), (10_000, True), (5, False), (0, False)])
+def test_an_index_takes_the_reduction_of_its_network_unless_it_shall_fit_one(
+    tmp_path: Path, marks: Path, own_from: int | None, learned: bool
+) -> None:
+    manifest = build(tmp_path / "index", marks, pca_settings(own_from=own_from), limit=9).manifest
+    of_network = find_reducer(bundled_weights(), str(manifest.recipe.model["hash"]), 16)
+    assert of_network is not None
+    kept = PcaReducer.load(tmp_path / "index" / "pca.safetensors")
+    assert (kept.digest == of_network.digest) is learned
+
+
+def test_a_network_without_a_reduction_gets_one_fitted(tmp_path: Path, marks: Path) -> None:
+    shutil.copy(bundled_weights(), tmp_path / "net.onnx")
+    settings = pca_settings(own_from=None, dims=6)
+    alone = settings.model_copy(
+        update={
+            "model": settings.model.model_copy(update={"weights": tmp_path / "net.onnx"}),
+            "patches": settings.patches.model_copy(update={"dims": 0}),
+        }
+    )
+    manifest = build(tmp_path / "index", marks, alone, limit=9).manifest
+    assert manifest.recipe.pca["reduction"] == ""
+    assert PcaReducer.load(tmp_path / "index" / "pca.safetensors").whitening == settings.pca.whitening
+
+
+def test_an_index_of_before_opens_and_takes_the_learned_reduction_when_built_again(
     tmp_path: Path, marks: Path
 ) -> None:
-    settings = quick_settings()
-    as_shipped = settings.model_copy(update={"pca": settings.pca.model_copy(update={"own_from": None})})
-    manifest = build(tmp_path / "index", marks, as_shipped, limit=9).manifest
-    bundled = bundled_reducer(str(manifest.recipe.model["hash"]), settings.pca.dims)
-    assert bundled is not None
-    kept = PcaReducer.load(tmp_path / "index" / "pca.safetensors")
-    assert kept.components.tobytes() == bundled.components.tobytes()
+    index = tmp_path / "index"
+    build(index, marks, pca_settings(own_from=0), limit=9)
+    document = read_json(index / "manifest.json")
+    document["recipe"]["pca"] |= {"own_from": 10_000}
+    del document["recipe"]["pca"]["reduction"]
+    write_json(index / "manifest.json", document)
+    with closing(assembly.open_engine(index, quick_settings())) as engine:
+        assert engine.catalog.counts().marks == 9
+    report = build(index, marks, pca_settings(own_from=None), limit=9)
+    assert (report.described, report.changed) == (0, True)
+    assert PcaReducer.load(index / "pca.safetensors").whitening == 0.0
 
 
 def test_another_recipe_or_dataset_is_refused(

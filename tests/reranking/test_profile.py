@@ -1,10 +1,11 @@
 """What was fitted for a network travels beside it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from marklens.core.artifacts import sha256
+from marklens.core.artifacts import read_json, sha256, write_json
 from marklens.core.errors import ArtifactError
 from marklens.embeddings.onnx_embedder import bundled_weights
 from marklens.reranking.profile import ENDING, Profile, calibrated_for, find_profile, with_ends
@@ -35,6 +36,15 @@ def test_a_damaged_one_is_an_error_of_one_line(tmp_path: Path, text: str) -> Non
     (tmp_path / f"net{ENDING}").write_text(text)
     with pytest.raises(ArtifactError, match="damaged"):
         find_profile(tmp_path / "net.onnx", "abc")
+
+
+def test_one_of_before_keeps_all_but_the_curve_of_its_pca(tmp_path: Path) -> None:
+    PROFILE.save(tmp_path / f"net{ENDING}")
+    document = read_json(tmp_path / f"net{ENDING}")
+    write_json(tmp_path / f"net{ENDING}", {**document, "reduction": [512, 0.75]})
+    found = find_profile(tmp_path / "net.onnx", "abc")
+    assert found == replace(PROFILE, reduction=0)
+    assert calibrated_for(found, [], 512) == Calibration(spatial=((0, 0.1),))
 
 
 def test_an_index_that_knows_its_own_rarity_uses_it() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import faiss
 import numpy as np
 import pytest
+from loguru import logger
 
 from marklens.core.errors import ArtifactError, UsageError
 from marklens.core.ports import VectorStore
@@ -20,9 +21,25 @@ from marklens.retrieval.milvus import Layout, Milvus
 from marklens.retrieval.milvus_store import MilvusStore
 from marklens.retrieval.pgvector_store import PgVectorStore
 from marklens.retrieval.postgres import Server
-from marklens.retrieval.vector_store import create_store, open_store
+from marklens.retrieval.vector_store import create_store, discard_store, open_store
 
 DIMS = 32
+
+
+@pytest.mark.parametrize(("kind", "place"), [("pgvector", "PostgreSQL"), ("milvus", "Milvus")])
+def test_what_cannot_be_discarded_elsewhere_is_told_and_forgotten(
+    tmp_path: Path, kind: str, place: str
+) -> None:
+    (tmp_path / f"vectors.{kind}").write_text("{}")
+    lines: list[str] = []
+    sink = logger.add(lines.append, format="{level} {message}")
+    try:
+        discard_store(tmp_path / f"vectors.{kind}", server=None)
+        discard_store(tmp_path / f"vectors.{kind}", server=None)  # nothing there any more, nothing said
+    finally:
+        logger.remove(sink)
+    assert len(lines) == 1 and f"the vectors in {place} stay there" in lines[0]
+    assert not list(tmp_path.iterdir())
 
 
 def unit(vectors: Vectors) -> Vectors:

@@ -132,7 +132,9 @@ def hit(name: str, score: float, words: float | None) -> Hit:
 def test_names_have_a_top_of_their_own_and_what_is_left_out_is_counted() -> None:
     hits = [hit("a", 0.9, None), hit("b", 0.8, 0.9), hit("c", 0.7, None), hit("d", 0.5, 0.8),
             hit("e", 0.4, 0.95), hit("f", 0.3, 0.9), hit("g", 0.2, 0.1)]  # fmt: skip
-    best, left_out = Question(0.6, 0.8, top=2).chosen(hits)
+    question = Question(0.6, 0.8, top=2)
+    best, left_out = question.chosen(hits)
+    assert question.chosen([each for each in hits if question.worth(each.score, each.scores)]) == (best, 2)
     assert [each.mark.id for each in best] == ["a", "b", "e", "f"]
     assert left_out == 2
     best, left_out = Question(0.6, top=5).chosen(hits)

@@ -8,7 +8,7 @@ from marklens.core.errors import PictureError
 from marklens.core.images import read_picture, shrink
 from marklens.core.types import Pixels
 from marklens.engine import Engine
-from marklens.pages.pictures import THUMBNAIL_SIDE, WEBP_QUALITY
+from marklens.pages.pictures import THUMBNAIL_SIDE, WEBP_EFFORT, WEBP_QUALITY
 
 
 def encoded(pixels: Pixels, kind: str = "PNG") -> bytes:
@@ -16,7 +16,7 @@ def encoded(pixels: Pixels, kind: str = "PNG") -> bytes:
     from PIL import Image
 
     file = io.BytesIO()
-    Image.fromarray(pixels).save(file, kind, quality=WEBP_QUALITY)
+    Image.fromarray(pixels).save(file, kind, quality=WEBP_QUALITY, method=WEBP_EFFORT)
     return file.getvalue()
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from marklens.indexing.builder import BuildReport
-    from marklens.indexing.manifest import Manifest
+    from marklens.indexing.manifest import Manifest, Recipe
 
 WHERE = {"pgvector": "in PostgreSQL, beside that size", "milvus": "in Milvus, beside that size"}
 """Where vectors are that are not in the folder."""
@@ -226,12 +226,19 @@ def _info_table(manifest: "Manifest", index: Path, size: int) -> "Table":
         "dataset": manifest.dataset["root"],
         "made": f"{manifest.made['at']} by Marklens {manifest.made['version']}",
         "model": f"{recipe.model['file']} ({recipe.model['hash']})",
-        "reduction": f"{recipe.model['dims']} to {recipe.pca['dims']} dims",
+        "reduction": f"{recipe.model['dims']} to {recipe.pca['dims']} dims, {_how(recipe)}",
         "preprocessing": ", ".join(f"{name}={value}" for name, value in recipe.preprocessing.items()),
     }
     for name, value in rows.items():
         table.add_row(name, escape(str(value)))
     return table
+
+
+def _how(recipe: "Recipe") -> str:
+    """Where the reduction of an index comes from."""
+    if recipe.pca.get("reduction") and recipe.pca["own_from"] is None:
+        return "learned for the network"
+    return f"a PCA, whitening {recipe.pca['whitening']}"
 
 
 def _print(table: "Table") -> None:

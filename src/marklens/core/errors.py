@@ -6,7 +6,7 @@ MarklensError                exit status 1: the work failed
 ├── PictureError             one picture cannot be used; costs that picture only
 ├── DatasetError             a dataset cannot be read at all
 ├── ArtifactError            a file of ours is missing, damaged or of another version
-│   └── IndexMismatchError   the index was made with another preprocessing, model or PCA
+│   └── IndexMismatchError   the index was made with another preprocessing, model or patches
 ├── ModelError               a network cannot be loaded, run or verified
 ├── DiskSpaceError           too little room for the work ahead
 ├── DatabaseError            a database does not answer, or refuses
@@ -79,7 +79,7 @@ class ArtifactError(MarklensError):
 
 
 class IndexMismatchError(ArtifactError):
-    """The index was made with another preprocessing, model or PCA than the one asked for."""
+    """The index was made with another preprocessing, model or patches than the one asked for."""
 
 
 class ModelError(MarklensError):

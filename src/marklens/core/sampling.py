@@ -6,9 +6,9 @@ from marklens.core.types import Ids
 
 
 def evenly(count: int, available: int) -> Ids:
-    """Places spread over `available`, the first and the last among them; all, where there are no more.
+    """Places spread over `available` from the first to the last; all, where there are no more.
 
     Returns:
-        int64 (min(count, available),), rising from 0 to `available` - 1.
+        int64 (min(count, available),), rising.
     """
     return np.linspace(0, available - 1, min(count, available)).round().astype(np.int64)

@@ -1,1 +1,1 @@
-"""From views to descriptors: the network by ONNX Runtime, then PCA with whitening."""
+"""From views to descriptors: the network by ONNX Runtime, then the reduction."""

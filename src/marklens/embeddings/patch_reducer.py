@@ -17,7 +17,7 @@ ENDING = ".patches.safetensors"
 
 @dataclass(frozen=True, slots=True)
 class PatchReducer:
-    """Projects patch vectors onto principal components and packs them into bytes.
+    """Projects patch vectors onto components and packs them into bytes.
 
     Attributes:
         pca: fitted on ink patches.

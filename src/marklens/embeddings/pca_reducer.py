@@ -1,20 +1,21 @@
-"""Fewer dimensions, evened out: PCA with soft whitening, or directions learned for the bundled network."""
+"""Fewer dimensions, evened out: PCA with soft whitening, or directions that were learned for a network."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from loguru import logger
 
 from marklens.core.artifacts import load_arrays, save_arrays
 from marklens.core.errors import ArtifactError
 from marklens.core.types import Vectors
 
-BUNDLED_REDUCTION = "lite0-marks.reduction.safetensors"
+ENDING = ".reduction.safetensors"
+"""A network's learned reduction lies beside it, with this ending (benchmarks/fit_reduction.py)."""
 MIN_VARIANCE_SHARE = 1e-9
 """Of the vectors' mean squared length; below lies the rounding of float32, which whitening would blow up."""
 
@@ -78,17 +79,25 @@ class PcaReducer:
             raise ArtifactError(f"{path} holds no PCA: build the index again") from error
 
 
-def bundled_reducer(model_hash: str, dims: int) -> PcaReducer | None:
-    """The reduction that ships with the bundled network, learned from pairs of logos (docs/model-card.md).
+def find_reducer(weights: Path, model_hash: str, dims: int) -> PcaReducer | None:
+    """The reduction learned for a network, which lies beside it, cut to its first `dims` components.
 
     Returns:
-        the first `dims` components; None where the network is another or more components are wanted.
+        None where there is no such file, it was learned for another network, or has fewer components.
+
+    Raises:
+        ArtifactError: it is damaged.
     """
-    arrays, metadata = load_arrays(Path(str(files("marklens.embeddings") / "weights" / BUNDLED_REDUCTION)))
-    if metadata["model"] != model_hash or dims > len(arrays["components"]):
+    path = weights.with_name(weights.stem + ENDING)
+    if not path.is_file():
         return None
-    components = arrays["components"][:dims]
-    return PcaReducer(arrays["mean"], components, np.ones(dims, np.float32), 0.0)
+    whole, (_, metadata) = PcaReducer.load(path), load_arrays(path)
+    if metadata.get("model") != model_hash:
+        logger.warning("{} was learned for another network than {}: it is left alone", path, weights.name)
+        return None
+    if dims > whole.dims:
+        return None
+    return replace(whole, components=whole.components[:dims], deviations=whole.deviations[:dims])
 
 
 def fit_pca(chunks: Iterable[Vectors], dims: int, whitening: float) -> PcaReducer:

@@ -16,6 +16,7 @@ from marklens.core.artifacts import require_disk_space
 from marklens.core.errors import ArtifactError, UsageError
 from marklens.core.ports import Dataset
 from marklens.core.types import Fault
+from marklens.embeddings.pca_reducer import PcaReducer
 from marklens.indexing.derive import derive, write_errors
 from marklens.indexing.describing import Describer
 from marklens.indexing.folder import STORES, FolderLock, IndexFolder
@@ -37,6 +38,7 @@ class BuildOptions:
         threads: for the graph; 1 makes it the same every time, 0 takes every core.
         store: where the vectors shall be, one of `folder.STORES`; None leaves them where they are.
         form: how FAISS shall keep them, see `retrieval.faiss_forms`.
+        learned: the network's own reduction; None fits one.
     """
 
     chunk: int = 256
@@ -44,6 +46,7 @@ class BuildOptions:
     threads: int = 0
     store: str | None = None
     form: str = "auto"
+    learned: PcaReducer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +121,7 @@ def build_index(describer: Describer, dataset: Dataset, recipe: Recipe, options:
             progress=describer.progress,
             kind=kind,
             form=options.form,
+            learned=options.learned,
         )
         manifest = Manifest(
             recipe=recipe,

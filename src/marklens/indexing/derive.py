@@ -6,14 +6,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from loguru import logger
 
 from marklens.core.artifacts import write_text
 from marklens.core.errors import ArtifactError
 from marklens.core.ports import Progress, VectorStore
 from marklens.core.stopwatch import Stopwatch
 from marklens.core.types import Fault, Ids, Vectors
-from marklens.embeddings.pca_reducer import PcaReducer, bundled_reducer, fit_pca
+from marklens.embeddings.pca_reducer import PcaReducer, fit_pca
 from marklens.indexing.chunks import Chunk, load_chunk, views_in
 from marklens.indexing.folder import STORES, IndexFolder
 from marklens.indexing.manifest import Recipe
@@ -51,6 +50,7 @@ def derive(
     progress: Progress,
     kind: str = "faiss",
     form: str = "auto",
+    learned: PcaReducer | None = None,
 ) -> Derived:
     """Make everything that a search reads from the first `chunks` chunks.
 
@@ -63,12 +63,13 @@ def derive(
         progress: hears how far it is.
         kind: where the vectors shall be, one of `folder.STORES`.
         form: how FAISS shall keep them, see `retrieval.faiss_forms`.
+        learned: the network's own reduction; None fits one.
 
     Raises:
         ArtifactError: no chunk holds a usable mark, or one is damaged.
     """
     paths, watch = folder.chunks(chunks), Stopwatch()
-    reducer = reducer or _reducer(paths, recipe, progress)
+    reducer = reducer or _reducer(paths, recipe, learned, progress)
     reducer.save(folder.pca)
     watch.lap("pca")
     progress.start("graph", chunks)
@@ -164,20 +165,19 @@ def _load(paths: Sequence[Path], progress: Progress) -> Iterator[Chunk]:
         progress.advance(1)
 
 
-def _reducer(paths: Sequence[Path], recipe: Recipe, progress: Progress) -> PcaReducer:
-    """The network's bundled reduction; fitted on these views where none is bundled, or as `own_from` says."""
+def _reducer(
+    paths: Sequence[Path], recipe: Recipe, learned: PcaReducer | None, progress: Progress
+) -> PcaReducer:
+    """The network's own reduction; one fitted on these views where it has none, or as `own_from` says."""
     total = sum(map(views_in, paths))
     if not total:
         raise ArtifactError("not one picture could be used: see errors.jsonl for the reasons")
-    dims, own_from = int(recipe.pca["dims"]), recipe.pca["own_from"]
-    if own_from is None or total < int(own_from):
-        bundled = bundled_reducer(str(recipe.model["hash"]), dims)
-        if bundled is not None:
-            return bundled
-        logger.info("no reduction of {} dimensions is bundled with this network: a PCA is fitted", dims)
+    own_from = recipe.pca["own_from"]
+    if learned is not None and (own_from is None or total < int(own_from)):
+        return learned
     progress.start("reduce", len(paths))
     sample = _sample(_load(paths, progress), total, int(recipe.pca["sample"]))
-    return fit_pca(sample, dims, float(recipe.pca["whitening"]))
+    return fit_pca(sample, int(recipe.pca["dims"]), float(recipe.pca["whitening"]))
 
 
 def _plan(paths: Sequence[Path], reducer: PcaReducer, form: str) -> Plan:

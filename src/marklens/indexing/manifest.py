@@ -19,7 +19,7 @@ class Recipe:
     Attributes:
         preprocessing: `ViewOptions.record()`.
         model: hash, dims and file name of the network.
-        pca: dims, whitening, sample and own_from of the reduction; digest of the network's bundled one.
+        pca: dims, whitening, sample and own_from of the reduction; digest of the network's learned one.
         patches: dims and digest of the patch reduction; empty where no patches are kept.
     """
 

@@ -20,9 +20,9 @@ class Profile:
 
     Attributes:
         model: hash of the network.
-        reduction: dims of the bundled reduction that the global curve was measured under.
+        reduction: dims of the network's reduction that the global curve was measured under; 0 if of none.
         weights: fitted on brands drawn by several hands.
-        calibration: of the spatial channel, and of the global one under the network's bundled reduction.
+        calibration: of the spatial channel, and of the global one under the network's reduction.
         gain: what the weights were worth where they were fitted, for people.
     """
 
@@ -51,7 +51,7 @@ def find_profile(weights: Path, model_hash: str) -> Profile | None:
         curves = {name: knots(points) for name, points in document["calibration"].items()}
         profile = Profile(
             document["model"],
-            int(document["reduction"]),
+            document["reduction"] if isinstance(document["reduction"], int) else 0,  # of before: a PCA's
             Weights(**document["weights"]),
             Calibration(**curves),
             document["gain"],
@@ -84,7 +84,7 @@ def calibrated_for(
     Args:
         profile: of its network, or None.
         rarity: how alike its unrelated views are; nothing if it is too small to tell.
-        reduction: its dims if its reduction is the bundled one, else None.
+        reduction: its dims if its reduction is the network's, else None.
     """
     known = Calibration() if profile is None else profile.calibration
     if rarity:

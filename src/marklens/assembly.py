@@ -17,6 +17,7 @@ from marklens.indexing.manifest import Manifest, Recipe, load_complete, require_
 from marklens.preprocessing.pipeline import PREPROCESSING_VERSION, ViewMaker, ViewOptions
 from marklens.preprocessing.text_detector import create_text_detector
 from marklens.preprocessing.text_reader import PpOcrReader
+from marklens.query_maker import QueryMaker
 from marklens.reranking.color import color_histograms
 from marklens.reranking.extraction import ExtractedPatches
 from marklens.reranking.profile import Profile, calibrated_for, find_profile
@@ -199,16 +200,13 @@ def _assembled(
     profile = find_scoring(settings, embedder)
     calibration = calibrated_for(profile, manifest.rarity, _learned(files.reducer, settings, embedder))
     return Engine(
-        maker,
-        describer,
-        files.reducer,
+        QueryMaker(maker, describer, files.reducer, settings.search.cache_mb << 20),
         files.store,
         catalog,
         make_reranker(settings, profile, calibration, local, reach),
         asdict(manifest.recipe),
         partial(_open_names, files.folder, files.texts),
         settings.search.depth,
-        settings.search.cache_mb << 20,
         settings.search.mirrored,
         version=files.version,
         content=manifest.content,

@@ -1,13 +1,10 @@
 """One query's whole way: picture → views → vectors → candidates → hits."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from hashlib import blake2b
 from typing import Any
 
 import numpy as np
 
-from marklens.core.byte_cache import ByteCache
 from marklens.core.errors import PictureError
 from marklens.core.images import read_picture
 from marklens.core.ports import VectorStore
@@ -19,17 +16,15 @@ from marklens.core.types import (
     Filter,
     Hit,
     Pixels,
-    ReadText,
     Scores,
     Vectors,
     View,
     ViewKind,
 )
-from marklens.embeddings.pca_reducer import PcaReducer
-from marklens.embeddings.view_describer import ViewDescriber
 from marklens.naming import NameSearch
 from marklens.preprocessing.mask_store import decode_mask
-from marklens.preprocessing.pipeline import ViewMaker, mirrored_views
+from marklens.preprocessing.pipeline import ViewMaker
+from marklens.query_maker import QueryMaker
 from marklens.reranking.aspects import why_nothing_counts
 from marklens.reranking.reranker import Ranked, Reranker
 from marklens.reranking.scoring import Channels, Weights
@@ -48,16 +43,13 @@ class Engine:
     """Searches one index.
 
     Args:
-        maker: makes views exactly as the index's were made.
-        describer: runs the index's network.
-        reducer: the index's reduction.
+        queries: makes what is compared, as the index's marks were described.
         store: the vectors of all views.
         catalog: the marks.
         reranker: scores the candidates.
         recipe: how the vectors came about, for reports.
         open_names: opens the texts of the marks; called at the first search by name.
         depth: how many candidates stage 1 brings.
-        cache_bytes: for pictures asked for lately, so that asking again with another filter costs no network.
         mirrored: whether every query is asked for left to right as well, for copies that are mirrored.
         version: SHA-256 of the index's manifest, for reports.
         content: what tells the marks of the index from those it had before a change, for reports.
@@ -65,28 +57,24 @@ class Engine:
 
     def __init__(
         self,
-        maker: ViewMaker,
-        describer: ViewDescriber,
-        reducer: PcaReducer,
+        queries: QueryMaker,
         store: VectorStore,
         catalog: Catalog,
         reranker: Reranker,
         recipe: Mapping[str, Any],
         open_names: Callable[[], TextMatcher],
         depth: int,
-        cache_bytes: int = 0,
         mirrored: bool = False,
         version: str = "",
         content: Sequence[Any] = (),
     ) -> None:
-        self._maker, self._describer, self._reducer, self._reranker = maker, describer, reducer, reranker
+        self._queries, self._reranker = queries, reranker
         self.store, self.catalog, self.recipe, self.depth = store, catalog, recipe, depth
         self.version, self.content, self._mirrored = version, content, mirrored
         self._finder = CandidateFinder(store, catalog)
         self._names = NameSearch(open_names, catalog, self._finder)
         self.token = object()
         """Another one for every opening: mark numbers belong to it."""
-        self._described = ByteCache[Query](cache_bytes, lambda query: query.bytes)
 
     @one_blas_thread()
     def search(
@@ -122,7 +110,7 @@ class Engine:
         """
         watch = Stopwatch(stop)
         pictures = [picture] if isinstance(picture, np.ndarray) else picture
-        query = Query.joined([self._query(one, watch, read and text is None, mirrored) for one in pictures])
+        query = self._queries.of_pictures(pictures, read and text is None, mirrored or self._mirrored, watch)
         if text is None and query.reading is not None:
             text = query.reading.text
         watch.lap("recall")
@@ -207,25 +195,7 @@ class Engine:
 
     def mark_views(self, number: int) -> tuple[View, ...]:
         """What the network saw of a mark, see `views_again`."""
-        return views_again(self.catalog, self._maker, number)
-
-    def _query(self, picture: Pixels, watch: Stopwatch, read: bool, mirrored: bool) -> Query:
-        mirrored = mirrored or self._mirrored
-        key = _fingerprint(picture), read, mirrored
-        return self._described.get(key, lambda: self._describe(picture, watch, read, mirrored))
-
-    def _describe(self, picture: Pixels, watch: Stopwatch, read: bool, mirrored: bool) -> Query:
-        prepared = self._maker.prepare(picture, read)
-        views = (*prepared.views, *(mirrored_views(prepared.views) if mirrored else ()))
-        watch.lap("preprocess")
-        return self._seen(views, prepared.text, watch)
-
-    def _seen(self, views: tuple[View, ...], reading: ReadText | None, watch: Stopwatch) -> Query:
-        pixels, inks = np.stack([view.pixels for view in views]), np.stack([view.ink for view in views])
-        pooled, local = self._describer.describe(pixels, inks)
-        vectors = self._reducer.reduce(pooled)
-        watch.lap("embed")
-        return Query(views, tuple(view.kind for view in views), vectors, local, reading)
+        return views_again(self.catalog, self._queries.maker, number)
 
     def _with_mirror(self, query: Query, number: int, watch: Stopwatch) -> Query:
         """A mark of the index asked for left to right as well; as it is where its picture has changed."""
@@ -234,8 +204,7 @@ class Engine:
         except PictureError:
             return query
         watch.lap("preprocess")
-        own, mirrored = replace(query, views=views), mirrored_views(views)
-        return Query.joined([own, self._seen(mirrored, None, watch)]) if mirrored else own
+        return self._queries.with_mirror(query, views, watch)
 
     def ranked(self, number: int, depth: int) -> list[Ranked]:
         """Both stages for a mark of the index, by what is stored of it: no picture is read."""
@@ -313,10 +282,6 @@ def views_again(catalog: Catalog, maker: ViewMaker, number: int) -> tuple[View, 
     mask = catalog.mask(number)
     picture = read_picture(catalog.marks([number])[number].path)
     return maker.rebuild(picture, None if mask is None else decode_mask(mask))
-
-
-def _fingerprint(picture: Pixels) -> tuple[bytes, tuple[int, ...]]:
-    return blake2b(np.ascontiguousarray(picture).data, digest_size=16).digest(), picture.shape
 
 
 def _milliseconds(watch: Stopwatch) -> dict[str, float]:

@@ -16,7 +16,7 @@ $(BIN)/python:
 
 $(VENV)/.demo: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "installing Marklens into $(VENV) (once) ..."
-	$(PIP) -e '.[demo]'
+	$(PIP) -e '.[demo,serve]'
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python

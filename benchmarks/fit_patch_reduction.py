@@ -25,11 +25,12 @@ from marklens.core.images import read_picture
 from marklens.core.ports import Progress
 from marklens.core.types import PATCH_GRID, Bools, LocalViews, Vectors
 from marklens.datasets.icons.brand_split import split_of
-from marklens.embeddings.onnx_embedder import OnnxEmbedder, bundled_weights
+from marklens.embeddings.onnx_embedder import OnnxEmbedder
 from marklens.embeddings.patch_reducer import ENDING, quantised
 from marklens.embeddings.pca_reducer import PcaReducer, fit_pca, to_unit
 from marklens.preprocessing.pipeline import ViewMaker, ViewOptions
 from marklens.reranking.spatial_matcher import match_patches
+from marklens.settings import load_settings
 
 DIMS = 128
 MATCHED_DIMS, MATCHED_WHITENING = 96, 0.75
@@ -67,7 +68,7 @@ def main(
     threads: Annotated[int, typer.Option(help="CPU threads; 0 takes every core.")] = 0,
 ) -> None:
     """Fit and write."""
-    network = weights or bundled_weights()
+    network = weights or assembly.weights_file(load_settings())
     embedder = OnnxEmbedder(network, BATCH, threads)
     maker = assembly.make_view_maker(ViewOptions(size=embedder.size, figurative=False))
     brands = training_brands(dataset)

@@ -40,14 +40,16 @@ def main(
     shrinkage: Annotated[float, typer.Option(help="See fit_whitening.")] = SHRINKAGE,
 ) -> None:
     """Fit and write."""
+    settings = load_settings(model={"weights": weights} if weights else {})
+    network, model = assembly.weights_file(settings), assembly.make_embedder(settings).model_hash
+    if load_complete(IndexFolder(index)).recipe.model["hash"] != model:
+        raise typer.BadParameter(f"{index} was made with another network than {network}")
     vectors, owners, brands = _views(index, dataset)
     apart = np.concatenate(list(differences(vectors, owners, brands)))
     reducer = fit_whitening(vectors, apart, DIMS, shrinkage)
-    settings = load_settings(model={"weights": weights} if weights else {})
-    network = assembly.weights_file(settings)
     path = network.with_name(network.stem + ENDING)
     arrays = {"mean": reducer.mean, "components": reducer.components, "deviations": reducer.deviations}
-    metadata = {"model": assembly.make_embedder(settings).model_hash, "whitening": repr(reducer.whitening)}
+    metadata = {"model": model, "whitening": repr(reducer.whitening)}
     save_arrays(path, arrays, metadata)
     typer.echo(
         f"{path}: {path.stat().st_size / 1e6:.1f} MB, of {len(apart):,} pairs among {len(vectors):,} views"

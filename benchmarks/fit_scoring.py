@@ -19,7 +19,6 @@ from benchmarks.reporting import report
 from marklens import assembly
 from marklens.cli.progress import shown_progress
 from marklens.core.types import VIEW_BITS, by_channel
-from marklens.embeddings.onnx_embedder import bundled_weights
 from marklens.evaluation.protocols import Query, group_queries, read_groups
 from marklens.indexing.chunks import load_chunk
 from marklens.indexing.derive import reduce_chunk
@@ -52,7 +51,8 @@ def main(
     json: Annotated[Path | None, typer.Option(help="Also write what was tried as JSON.")] = None,
 ) -> None:
     """Fit and write."""
-    settings = load_settings(scoring={"calibrate": False}, model={"weights": weights})
+    named = {"model": {"weights": weights}} if weights else {}
+    settings = load_settings(scoring={"calibrate": False}, **named)
     engine, folder = open_raw(index, settings), IndexFolder(index)
     manifest = load_complete(folder)
     files = engine.catalog.files()
@@ -71,7 +71,7 @@ def main(
     plan, best = rows[0][0]["mAP@100"], max(rows[1:], key=lambda row: row[0]["mAP@100"])
     gain = f"mAP@100 {plan:.3f} with the plan's weights, {best[0]['mAP@100']:.3f} with these"
     calibration = Calibration(global_=with_ends(own_rarity(folder, settings)), spatial=spatial)
-    network = weights or bundled_weights()
+    network = assembly.weights_file(settings)
     path = network.with_name(network.stem + ENDING)
     Profile(str(manifest.recipe.model["hash"]), settings.pca.dims, best[1], calibration, gain).save(path)
     typer.echo(f"{path}: {gain}")

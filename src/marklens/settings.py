@@ -207,7 +207,9 @@ class MilvusSettings(_Section):
     )
     token: SecretStr | None = Field(None, description="user:password or API key; an index never remembers it")
     timeout: float = Field(30.0, gt=0, description="seconds that one request may take")
-    index: MilvusIndex = Field("HNSW", description="type of the vector index; Milvus Lite has the first four")
+    index: MilvusIndex = Field(
+        "HNSW", description="type of the vector index; auto: FLAT in Milvus Lite, else HNSW"
+    )
     shards: int = Field(1, ge=1, le=64, description="write channels of a collection")
     replicas: int = Field(1, ge=1, description="copies in memory, each on query nodes of its own")
 

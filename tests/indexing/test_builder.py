@@ -173,6 +173,15 @@ def test_an_index_takes_the_reduction_of_its_network_unless_it_shall_fit_one(
     assert (kept.digest == of_network.digest) is learned
 
 
+def test_an_index_that_lost_its_reduction_gets_the_networks_again(tmp_path: Path, marks: Path) -> None:
+    index = tmp_path / "index"
+    build(index, marks, pca_settings(own_from=None), limit=9)
+    kept = (index / "pca.safetensors").read_bytes()
+    (index / "pca.safetensors").unlink()
+    compact(IndexFolder(index), 1, Silent(), weights=bundled_weights())
+    assert (index / "pca.safetensors").read_bytes() == kept
+
+
 def test_a_network_without_a_reduction_gets_one_fitted(tmp_path: Path, marks: Path) -> None:
     shutil.copy(bundled_weights(), tmp_path / "net.onnx")
     settings = pca_settings(own_from=None, dims=6)

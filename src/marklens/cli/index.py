@@ -114,7 +114,7 @@ def compact(index: IndexOption, as_json: JsonOption = False) -> None:
 
     Vectors and catalog are made anew from the chunks of the build; no picture is read.
     """
-    from marklens.assembly import index_folder
+    from marklens.assembly import index_folder, weights_file
     from marklens.indexing.maintenance import compact as run
     from marklens.settings import load_settings
 
@@ -125,6 +125,7 @@ def compact(index: IndexOption, as_json: JsonOption = False) -> None:
             settings.build.graph_threads,
             progress,
             settings.build.vectors,
+            weights_file(settings),
         )
     if as_json:
         print_json(dict(manifest.counts))

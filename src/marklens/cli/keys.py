@@ -13,7 +13,10 @@ KeysOption = Annotated[Path, typer.Option("--keys", help="The file of hashed key
 def add(
     name: Annotated[str, typer.Argument(help="Whose key it is.", show_default=False)],
     keys: KeysOption,
-    write: Annotated[bool, typer.Option("--write", help="It may also have the index opened anew.")] = False,
+    write: Annotated[
+        bool,
+        typer.Option("--write", help="It may also file marks with the watch and have the index opened anew."),
+    ] = False,
     days: Annotated[
         int | None, typer.Option(min=1, help="Days for which it opens.", show_default="for ever")
     ] = None,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from time import perf_counter
 
 from loguru import logger
@@ -9,7 +10,7 @@ from loguru import logger
 from marklens.core.errors import ArtifactError
 from marklens.core.ports import Dataset, Progress
 from marklens.core.types import Fault, Mark
-from marklens.embeddings.pca_reducer import PcaReducer
+from marklens.embeddings.pca_reducer import PcaReducer, find_reducer
 from marklens.indexing.builder import BuildReport, counts, stamp
 from marklens.indexing.chunks import Chunk, load_chunk
 from marklens.indexing.derive import (
@@ -118,11 +119,14 @@ def remove_marks(folder: IndexFolder, ids: Sequence[str]) -> tuple[int, list[str
         return held.removed - manifest.counts["removed"], unknown
 
 
-def compact(folder: IndexFolder, threads: int, progress: Progress, form: str = "auto") -> Manifest:
+def compact(
+    folder: IndexFolder, threads: int, progress: Progress, form: str = "auto", weights: Path | None = None
+) -> Manifest:
     """Leave removed marks out for good and make vectors and catalog anew from the chunks.
 
     No picture is read. It also mends an index that was interrupted while it was changed: marks whose adding
-    had not come to its end are left out, and can be added again.
+    had not come to its end are left out, and can be added again. Where the index has lost its reduction, it
+    takes that which lies beside its network's `weights`, or fits one.
     """
     with FolderLock(folder):
         manifest = Manifest.load(folder)
@@ -141,6 +145,8 @@ def compact(folder: IndexFolder, threads: int, progress: Progress, form: str = "
             if any(mark.id in removed for mark in chunk.marks):
                 chunk.without(frozenset(removed)).save(path)
         reducer = PcaReducer.load(folder.pca) if folder.pca.is_file() else None
+        model, dims = str(manifest.recipe.model["hash"]), int(manifest.recipe.pca["dims"])
+        learned = find_reducer(weights, model, dims) if weights else None
         derived = derive(
             folder,
             manifest.chunks,
@@ -150,6 +156,7 @@ def compact(folder: IndexFolder, threads: int, progress: Progress, form: str = "
             progress,
             manifest.store,
             form,
+            learned,
         )
         manifest = replace(
             manifest,

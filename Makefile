@@ -12,7 +12,7 @@ help:            ## this list
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit("Marklens needs Python 3.11 or newer, this is " + sys.version.split()[0] + ": make PYTHON=python3.12") if sys.version_info < (3, 11) else None'
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
 $(VENV)/.demo: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "installing Marklens into $(VENV) (once) ..."

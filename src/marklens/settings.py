@@ -228,7 +228,9 @@ class ServeSettings(_Section):
     batch: int = Field(200, ge=1, le=1000, description="pictures of one batch")
     body_timeout: float = Field(60.0, gt=0, description="seconds in which an upload must have arrived")
     requests: int = Field(256, ge=1, description="requests under way at once, uploads among them")
-    top: int = Field(1000, ge=1, description="hits that may be asked for, the skipped ones among them")
+    top: int = Field(
+        1000, ge=1, description="hits that may be asked for, skipped ones too; no more than search.depth"
+    )
     rate: str = Field("600/minute", description="requests of one key; a picture of a batch counts as one")
     rate_address: str = Field("1200/minute", description="requests of one address")
     hosts: tuple[str, ...] = Field(

@@ -279,3 +279,102 @@ def test_pages_end_where_the_service_does(browser: Any, index: Path, marks: Path
         opened.wait_for_function("() => document.querySelectorAll('#hits .card').length === 26")
         assert opened.locator("#more").is_hidden() and opened.locator("#error").is_hidden()
         opened.close()
+
+
+def paste(page: Any, into: str, picture: Path, words: str) -> bool:
+    """Paste a picture and words, as a spreadsheet's cell; whether the page took it for itself."""
+    data = base64.b64encode(picture.read_bytes()).decode()
+    return bool(
+        page.evaluate(
+            """([into, data, words]) => {
+                const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
+                const held = new DataTransfer();
+                held.items.add(new File([bytes], "cell.png", { type: "image/png" }));
+                held.setData("text/plain", words);
+                const event = new ClipboardEvent("paste",
+                    { clipboardData: held, bubbles: true, cancelable: true });
+                document.querySelector(into).dispatchEvent(event);
+                return event.defaultPrevented;
+            }""",
+            [into, data, words],
+        )
+    )
+
+
+def test_a_spreadsheets_cell_is_text_in_a_field_and_a_picture_elsewhere(page: Any, marks: Path) -> None:
+    drop(page, marks / "mark0003.png")
+    assert not paste(page, "#text", marks / "mark0005.png", "Acme")
+    assert page.locator("#name").inner_text() == "mark0003.png"
+    assert paste(page, "main", marks / "mark0005.png", "Acme")
+    assert page.locator("#name").inner_text() == "cell.png"
+
+
+def test_words_that_are_dropped_are_left_to_the_browser(page: Any) -> None:
+    taken = page.evaluate(
+        """() => {
+            const held = new DataTransfer();
+            held.setData("text/plain", "Acme");
+            const event = new DragEvent("drop", { dataTransfer: held, bubbles: true, cancelable: true });
+            document.getElementById("text").dispatchEvent(event);
+            return event.defaultPrevented;
+        }"""
+    )
+    assert taken is False
+
+
+def test_a_report_is_of_one_search_however_long_its_pictures_take(page: Any, marks: Path) -> None:
+    page.route("**/thumbnail", lambda route: (page.wait_for_timeout(60), route.continue_()))
+    drop(page, marks / "mark0003.png")
+    page.locator("#mirrored").check()
+    page.wait_for_function("() => state.asked.entries.some(([name]) => name === 'mirrored')")
+    with page.expect_download() as saved:
+        page.evaluate("() => { document.getElementById('report-html').click(); pictures.clear(); }")
+        drop(page, marks / "mark0006.png")
+    report = Path(saved.value.path()).read_text(encoding="utf-8")
+    assert "Marks like mark0003.png" in report and "mirrored true" in report
+    assert "mark0003" in report.split("<tr>")[2]
+
+
+def test_more_after_a_change_is_of_the_changed_search(page: Any, marks: Path) -> None:
+    drop(page, marks / "mark0003.png")
+    with page.expect_response(lambda answer: answer.url.endswith("/search")):
+        page.evaluate("() => { $('from').value = 2010; filtered(); $('more').click(); }")
+    page.wait_for_function("() => state.asked.entries.some(([name]) => name === 'years')")
+    assert page.locator("#hits .card").count() <= 24
+
+
+def test_a_removed_picture_is_forgotten(page: Any, marks: Path) -> None:
+    drop(page, marks / "mark0003.png")
+    page.evaluate("() => { $('from').value = 2010; filtered(); }")
+    page.get_by_role("button", name="Remove").click()
+    page.wait_for_timeout(500)
+    assert page.locator("#error").is_hidden() and page.locator("#name").inner_text() == "no picture yet"
+
+
+def test_a_code_that_nobody_knows_is_told(page: Any) -> None:
+    page.locator("#vienna").fill("no such thing")
+    page.locator("#vienna").press("Tab")
+    assert (
+        page.evaluate("() => $('vienna').validationMessage")
+        == "Choose a code from the list, or give its number."
+    )
+    page.locator("#vienna").fill("26")
+    page.locator("#vienna").press("Tab")
+    assert page.locator("#codes li").count() == 1
+
+
+def test_a_key_copied_from_a_chat_opens_and_a_wrong_one_is_told(
+    browser: Any, index: Path, tmp_path: Path
+) -> None:
+    token = add_key(tmp_path / "keys.json", "desk", ["read"])
+    with running(quick_service(index, tmp_path / "keys.json")) as client:
+        opened = browser.new_page(base_url=str(client.base_url))
+        opened.goto("/")
+        opened.locator("#key").fill("wrong")
+        opened.get_by_role("button", name="Go on").click()
+        opened.wait_for_function("() => $('door-wrong').textContent")
+        assert "unknown" in opened.locator("#door-wrong").inner_text()
+        opened.locator("#key").fill(f"\u200b{token}\u2026")
+        opened.get_by_role("button", name="Go on").click()
+        opened.wait_for_selector("#weight-global")
+        opened.close()

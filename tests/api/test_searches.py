@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from tests.api.conftest import TestClient
+from tests.api.conftest import TestClient, quick_service
 from tests.small_index import build, draw_marks
 
+from marklens.api.app import create_app
 from marklens.api.schemas import (
     BatchLine,
     FacetsDocument,
@@ -19,8 +20,10 @@ from marklens.api.schemas import (
     TextAnswer,
     VersionDocument,
 )
+from marklens.api.service import make_service
 from marklens.cli.main import run
 from marklens.opened.repeating import repeat
+from marklens.settings import load_settings
 
 
 def upload(path: Path) -> dict[str, Any]:
@@ -123,6 +126,30 @@ def test_a_mark_of_the_index_is_searched_for(client: TestClient, marks: Path) ->
     assert client.post("/search", data={"mark_id": "nobody"}).status_code == 404
     both = client.post("/search", data={"mark_id": "mark0003"}, files=upload(marks / "mark0003.png"))
     assert both.status_code == client.post("/search").status_code == 422
+
+
+def test_pages_end_where_stage_one_does(index: Path, marks: Path) -> None:
+    settings = load_settings(search={"depth": 12}, model={"threads": 1})
+    service = make_service(index, settings)
+    service.index.refresh()
+    with TestClient(create_app(service)) as shallow:
+        assert shallow.get("/version").json()["top"] == 12
+        files = upload(marks / "mark0003.png")
+        assert shallow.post("/search", files=files, data={"top": 12}).status_code == 200
+        assert shallow.post("/search", files=files, data={"top": 6, "offset": 7}).status_code == 422
+
+
+def test_a_part_of_a_mark_is_read_alone_and_of_a_lost_picture_refused(tmp_path: Path) -> None:
+    pictures = draw_marks(tmp_path / "marks", 6)
+    build(tmp_path / "index", pictures)
+    with TestClient(create_app(quick_service(tmp_path / "index"))) as own:
+        asked = {"mark_id": "mark0003", "read": True}
+        assert own.post("/search", data=asked).json()["query"]["text"]
+        top = own.post("/search", data={**asked, "crop": "0%,0%,100%,60%"})  # the words stand below
+        assert top.status_code == 200 and not top.json()["query"]["text"]
+        (pictures / "mark0003.png").unlink()
+        gone = own.post("/search", data={**asked, "crop": "0%,0%,100%,60%"})
+        assert gone.status_code == 404 and "not there any more" in gone.json()["detail"]
 
 
 def test_several_pictures_of_one_mark_are_one_search(

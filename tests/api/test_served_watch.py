@@ -105,7 +105,8 @@ def test_the_report_shows_pictures_and_the_table_has_a_line_each(client: TestCli
     page = client.get("/watch/report")
     assert page.headers["content-disposition"] == 'attachment; filename="conflicts.html"'
     assert page.text.count("data:image/webp") >= 2
-    assert "Kwik &lt;b&gt;" in page.text
+    assert "Kwik &lt;b&gt;" in page.text and "least score" not in page.text
+    assert "least score" in client.get("/watch/report", params={"least": 0.3}).text
     rows = list(csv.DictReader(io.StringIO(client.get("/watch/report", params={"format": "csv"}).text)))
     assert len(rows) == client.get("/watch/conflicts").json()["found"]
     assert rows[0]["filing number"] == "'=F1"

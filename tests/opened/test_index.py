@@ -2,6 +2,7 @@
 
 import builtins
 import io
+import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -191,6 +192,17 @@ def test_weights_and_filters_are_checked(opened: Index, marks: Path) -> None:
     assert len(opened.search(picture, vienna="26.04", where={"office": "EM"})) == 0
     with pytest.raises(UsageError, match="top"):
         opened.search(picture, top=0)
+
+
+def test_numbers_of_numpy_are_numbers(opened: Index, marks: Path) -> None:
+    logo = marks / "mark0003.png"
+    hits = opened.search(logo, top=np.int64(3), weights={"text": np.float32(0.5)})
+    assert len(hits) == 3
+    json.dumps(hits.record())
+    with pytest.raises(UsageError, match="give numbers"):
+        opened.search(logo, top=2.5)
+    with pytest.raises(UsageError, match="give numbers"):
+        opened.search(logo, weights={"text": "much"})
 
 
 def test_aspects_are_weighed_alone(opened: Index, marks: Path) -> None:

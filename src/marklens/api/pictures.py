@@ -48,7 +48,7 @@ def mark_view(engine: Engine, number: int, kind: str) -> bytes:
     try:
         views = {view.kind.label: view.pixels for view in engine.mark_views(number)}
     except PictureError:
-        raise _gone() from None
+        raise gone() from None
     if kind not in views:
         raise ProblemError(404, "no-such-view", "the mark has no such view")
     return encoded(views[kind], "WEBP")
@@ -58,8 +58,9 @@ def _read(engine: Engine, number: int) -> Pixels:
     try:
         return read_picture(engine.catalog.marks([number])[number].path)
     except PictureError:
-        raise _gone() from None
+        raise gone() from None
 
 
-def _gone() -> ProblemError:
+def gone() -> ProblemError:
+    """What a request for a mark is told whose picture is not there."""
     return ProblemError(404, "no-picture", "the picture of the mark is not there any more")

@@ -6,9 +6,10 @@ from hashlib import sha256
 from pathlib import PurePath
 from typing import Any
 
-from marklens.api.pictures import data_uri
+from marklens.api.pictures import data_uri, gone
 from marklens.api.problems import ProblemError
 from marklens.core.artifacts import sha256 as file_sha256
+from marklens.core.errors import PictureError
 from marklens.core.images import read_picture
 from marklens.core.resources import StopFlag
 from marklens.core.stopwatch import Stopwatch
@@ -106,12 +107,15 @@ class Searcher:
         engine, options = self.engine, self.options
         number = mark_number(engine, id)
         mark = engine.catalog.marks([number])[number]
-        if options.read and options.text is None:
+        if options.part is None and options.read and options.text is None:
             reading = engine.catalog.readings([number]).get(number)
             options = replace(options, text=words_said(mark.text, reading))
         if options.part is not None:
             watch = Stopwatch(self.stop)
-            pixels = read_picture(mark.path, options.part)
+            try:
+                pixels = read_picture(mark.path, options.part)
+            except PictureError:
+                raise gone() from None
             picture = Loaded(mark.file, pixels, file_sha256(mark.path), mark.file)
             watch.lap("preprocess")
             document = self._searched(options.question((b"",)), [picture], watch.seconds["preprocess"])

@@ -135,9 +135,9 @@ def make_service(
     index = LivingIndex(folder.manifest, lambda: _open_warm(root, settings))
     ring = None if keys is None else KeyRing(keys)
     watched = None if watch is None else ServedWatch(watch, recipe)
-    return Service(
-        settings.serve, index, ring, hosts, watched, origin=lambda engine: origin_of(engine, settings)
-    )
+    # pages of one search are cut from one ranking, which is as long as stage 1 goes
+    serve = settings.serve.model_copy(update={"top": min(settings.serve.top, settings.search.depth)})
+    return Service(serve, index, ring, hosts, watched, origin=lambda engine: origin_of(engine, settings))
 
 
 def _open_warm(root: Path, settings: Settings) -> Engine:

@@ -105,7 +105,7 @@ class ServedWatch:
         """The same as a page for people."""
         with self._state() as state:
             shown = state.shown_after(after, limit, least)
-        return conflicts_page(shown, [], {"threshold": f"{least:g}"})
+        return conflicts_page(shown, [], {"least score": f"{least:g}"} if least else {})
 
     def table(self, after: int, limit: int, least: float) -> str:
         """The same as CSV."""

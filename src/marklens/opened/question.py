@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from operator import index
 from typing import TYPE_CHECKING, Any
 
 from marklens.core.errors import UsageError
@@ -50,7 +51,12 @@ class Question:
             raise UsageError("there is nothing to search for: give a picture, a mark or a name")
         if self.text is not None:
             require_words(self.text)
-        if not isinstance(self.top, int) or self.top < 1:
+        try:  # numbers of NumPy are numbers too, and reports hold plain ones
+            object.__setattr__(self, "top", index(self.top))
+            object.__setattr__(self, "weights", {name: float(value) for name, value in self.weights.items()})
+        except (TypeError, ValueError):
+            raise UsageError(f"top is {self.top}, weights are {self.weights}: give numbers") from None
+        if self.top < 1:
             raise UsageError(f"top is {self.top}: ask for one hit or more")
         if self.crop is not None and len(self.pictures) != 1:
             raise UsageError("a crop is a part of one picture: give one")

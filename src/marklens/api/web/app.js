@@ -22,18 +22,25 @@ async function call(path, options = {}) {
   const headers = key ? { Authorization: `Bearer ${key}` } : {};
   const answer = await fetch(path, { ...options, headers });
   if (answer.ok) return answer;
-  if (answer.status === 401) { askForKey(); throw new Error("This service needs a key."); }
   const problem = await answer.json().catch(() => ({ detail: answer.statusText }));
+  if (answer.status === 401) { askForKey(key ? problem.detail : ""); throw new Error("This service needs a key."); }
   throw new Error(problem.detail || "The service did not answer.");
 }
 
-function askForKey() { if (!$("door").open) $("door").showModal(); }
-$("door-form").addEventListener("submit", () => { sessionStorage.setItem("key", $("key").value.trim()); $("key").value = ""; start().then(later); });
+function askForKey(wrong) {
+  $("door-wrong").textContent = wrong;
+  if (!$("door").open) $("door").showModal();
+}
+$("door-form").addEventListener("submit", () => { // what a chat adds to a key, such as a space of no width, no header takes
+  sessionStorage.setItem("key", $("key").value.replace(/[^\x21-\x7e]/g, ""));
+  $("key").value = ""; start().then(later);
+});
 
 function complain(error) {
   if (error.name === "AbortError") return;
   $("error").textContent = error.message;
   $("error").hidden = false;
+  $("error").scrollIntoView({ block: "nearest" });
   $("status").textContent = "";
 }
 
@@ -65,9 +72,12 @@ $("preview").addEventListener("load", () => { // an SVG may have no size of its 
 });
 function clearPicture() {
   turns.picture += 1;
+  clearTimeout(timer); state.running?.abort();
+  $("status").textContent = "";
   state.file = state.mark = null; setCrop(null);
   $("stage").hidden = true; $("hint").hidden = false; $("clear").hidden = true;
   $("name").textContent = "no picture yet"; $("file").value = "";
+  later(); // a name may be left
 }
 function setCrop(part) {
   state.crop = part;
@@ -103,15 +113,20 @@ $("crop").addEventListener("change", () => {
 $("crop-off").addEventListener("click", () => { setCrop(null); later(); });
 $("clear").addEventListener("click", clearPicture);
 $("file").addEventListener("change", () => { if ($("file").files[0]) takeFile($("file").files[0]); });
-for (const kind of ["dragenter", "dragover"]) document.addEventListener(kind, (event) => { event.preventDefault(); $("drop").classList.add("over"); });
+const brings = (event) => event.dataTransfer.types.includes("Files"); // words go where they are dropped
+for (const kind of ["dragenter", "dragover"]) document.addEventListener(kind, (event) => {
+  if (brings(event)) { event.preventDefault(); $("drop").classList.add("over"); }
+});
 document.addEventListener("dragleave", () => $("drop").classList.remove("over"));
 document.addEventListener("drop", (event) => {
+  if (!brings(event)) return;
   event.preventDefault(); $("drop").classList.remove("over");
   if (event.dataTransfer.files[0]) takeFile(event.dataTransfer.files[0]);
 });
 document.addEventListener("paste", (event) => {
   const file = [...event.clipboardData.files][0];
-  if (file) { event.preventDefault(); takeFile(file); }
+  const words = event.target.closest?.("input") && event.clipboardData.getData("text/plain"); // a spreadsheet gives both
+  if (file && !words) { event.preventDefault(); takeFile(file); }
 });
 
 /* filters and weights */
@@ -146,18 +161,33 @@ function showAttribute(name, values) {
   select.replaceChildren(element("option", { value: "" }, "any"), ...options);
   select.value = before;
 }
-function filtered() { loadFacets().catch(complain); later(); }
+async function filtered() {
+  later();
+  const turn = turns.facets + 1;
+  try {
+    await loadFacets();
+    if (turn === turns.facets && state.wrongFilter) { $("error").hidden = true; state.wrongFilter = false; }
+  } catch (error) {
+    if (turn === turns.facets) { complain(error); state.wrongFilter = true; }
+  }
+}
 function showCodes() {
   $("codes").replaceChildren(...state.codes.map((code) => element("li", {}, element("button", {
     type: "button", "aria-label": `Remove ${code}`, onclick: () => { state.codes = state.codes.filter((each) => each !== code); showCodes(); filtered(); $("vienna").focus(); },
   }, `${code} ×`))));
 }
 $("vienna").addEventListener("change", () => {
-  const code = $("vienna").value.trim();
-  if (!/^[0-9.]+$/.test(code)) return;
+  const given = $("vienna").value.trim(), code = /^[0-9.]+$/.test(given) ? given : codeNamed(given);
+  $("vienna").setCustomValidity(given && !code ? "Choose a code from the list, or give its number." : "");
+  if (!code) { $("vienna").reportValidity(); return; }
   if (!state.codes.includes(code)) state.codes.push(code);
   $("vienna").value = ""; showCodes(); filtered();
 });
+$("vienna").addEventListener("input", () => $("vienna").setCustomValidity(""));
+function codeNamed(word) { // the one code whose name has this word, if it is one
+  const named = word ? [...$("vienna-list").options].filter((each) => each.text.toLowerCase().includes(word.toLowerCase())) : [];
+  return named.length === 1 ? named[0].value : "";
+}
 $("from").addEventListener("change", filtered);
 $("to").addEventListener("change", filtered);
 $("text").addEventListener("change", () => later());
@@ -177,15 +207,14 @@ $("aspect").addEventListener("change", () => { weighing(); later(); });
 $("usual").addEventListener("click", () => { $("aspect").value = "composite"; showWeights(); later(); });
 
 /* searching */
-let timer = 0;
+let timer = 0, changing = false; // a changed question waits, or is being asked
 function later() {
-  clearTimeout(timer);
+  clearTimeout(timer); timer = 0;
   if (state.file || state.mark || $("text").value.trim()) timer = setTimeout(() => search(), 200);
 }
 function question() { // what the form asks now; hits keep the question that they answer
   const entries = filters(), text = $("text").value.trim(), name = state.file || state.mark ? state.name : "";
-  const asked = { path: "/search/text", entries, mark: state.mark, title: [name, text].filter(Boolean).join(", "),
-    filter: entries.map((each) => each.join(" ")).join(", ") };
+  const asked = { path: "/search/text", entries, mark: state.mark, title: [name, text].filter(Boolean).join(", ") };
   if (text) entries.push(["text", text]);
   if (!state.file && !state.mark) return asked;
   entries.push(state.file ? ["image", state.file, state.name] : ["mark_id", state.mark]);
@@ -201,13 +230,19 @@ function ask(asked, more, signal) {
   for (const entry of [...asked.entries, ...Object.entries(more)]) form.append(...entry);
   return call(asked.path, { method: "POST", body: form, signal }).then((answer) => answer.json());
 }
+function told(asked) { // in words, for the report
+  const said = asked.entries.filter(([name]) => !["image", "mark_id", "text"].includes(name));
+  return said.map(([name, value]) => `${name.replace("_", " ")} ${value}`).join(", ") || "no filter";
+}
 async function search(further = false) { // whether there was an answer
-  clearTimeout(timer);
+  clearTimeout(timer); timer = 0;
   const asked = further ? state.asked : question(), offset = further ? state.hits.length : 0;
   if (!asked.title) { complain(new Error("Give a picture or a name.")); return false; }
   state.running?.abort();
   const running = state.running = new AbortController(), top = Math.min(PAGE, state.most - offset);
   $("error").hidden = true; $("status").textContent = "searching …";
+  changing = !further; state.wrongFilter = false;
+  $("results").classList.toggle("stale", changing);
   try {
     const answer = await ask(asked, { top, offset }, running.signal);
     state.asked = asked;
@@ -215,12 +250,12 @@ async function search(further = false) { // whether there was an answer
     state.record = answer.record;
     if (!further) { state.chosen.clear(); state.shown = asked.path === "/search" ? snapshot() : ""; }
     $("status").textContent = `${state.hits.length} marks in ${Math.round(answer.timings_ms.total)} ms`;
-    showHits(answer.hits.length === top && state.hits.length < state.most, answer.note);
+    showHits(answer.hits.length === top && state.hits.length < state.most, answer.note, offset);
     return true;
-  } catch (error) { complain(error); return false; }
+  } catch (error) { complain(error); return false; } finally { if (running === state.running) changing = false; }
 }
 $("form").addEventListener("submit", async (event) => { event.preventDefault(); if (await search()) $("results").focus(); });
-$("more").addEventListener("click", () => search(true));
+$("more").addEventListener("click", () => search(!(timer || changing)));
 
 /* results */
 function loaded(id, kind) {
@@ -234,11 +269,13 @@ function loaded(id, kind) {
 }
 async function picture(id, kind) { return (await loaded(id, kind)).address; }
 function title(hit) { return hit.text || hit.read_text?.text || hit.id; }
-function showHits(more, note) {
-  $("results").hidden = false;
-  $("results-title").textContent = state.hits.length ? `${state.hits.length} nearest marks` : `No mark was found: ${note || "there are no more"}`;
+function showHits(more, note, known) {
+  $("results").hidden = false; $("results").classList.remove("stale");
+  $("results-title").textContent = state.hits.length ? `${state.hits.length} marks nearest to ${state.asked.title}` : `No mark was found: ${note || "there are no more"}`;
+  const leaving = !more && document.activeElement === $("more");
   $("hits").replaceChildren(...state.hits.map(card));
   $("more").hidden = !more;
+  if (leaving) ($("hits").children[known] ?? $("hits").lastChild)?.querySelector("input")?.focus();
   tellChosen();
 }
 function card(hit) {
@@ -352,15 +389,15 @@ function snapshot() { // the picture as the page shows it; a format that the bro
   try { canvas.getContext("2d").drawImage(shown, 0, 0, canvas.width, canvas.height); return canvas.toDataURL("image/webp"); } catch { return ""; }
 }
 $("report-html").addEventListener("click", async () => {
+  const { asked, record, shown } = state; // pictures take their time, and the next search does not wait
   const rows = await Promise.all(reported().map(async (hit) => `<tr><td>${hit.rank}</td><td><img alt="" src="${await embedded(hit.id)}"></td>
 <td><b>${escaped(title(hit))}</b><br>${escaped(hit.id)}<br>${escaped([hit.year, hit.vienna_codes.join(" ")].filter(Boolean).join(" · "))}</td><td>${hit.score.toFixed(2)}</td>
 ${Object.keys(CHANNELS).map((name) => `<td>${hit.scores[name]?.toFixed(2) ?? "–"}</td>`).join("")}</tr>`));
-  const { asked } = state;
   save("marklens.html", "text/html", `<!doctype html><html lang="en"><meta charset="utf-8"><title>Report · Marklens</title>
-<meta name="marklens-record" content="${escaped(JSON.stringify(state.record))}">
+<meta name="marklens-record" content="${escaped(JSON.stringify(record))}">
 <style>body{font:15px/1.5 system-ui,sans-serif;max-width:960px;margin:24px auto;padding:0 16px}table{border-collapse:collapse;width:100%}
 td,th{border-bottom:1px solid #ddd;padding:6px 8px;text-align:left}img{max-width:110px;max-height:80px}</style>
-<h1>Marks like ${escaped(asked.title)}</h1>${state.shown && `<p><img alt="What was searched for" src="${state.shown}"></p>`}<p>${new Date().toLocaleString()} · ${escaped(asked.filter || "no filter")}</p>
+<h1>Marks like ${escaped(asked.title)}</h1>${shown && `<p><img alt="What was searched for" src="${shown}"></p>`}<p>${new Date().toLocaleString()} · ${escaped(told(asked))}</p>
 <table><tr><th>rank<th>mark<th><th>score${Object.keys(CHANNELS).map((name) => `<th>${name}`).join("")}</tr>${rows.join("\n")}</table>
 <p>Scores measure likeness of pictures and words. This is a search aid, not legal advice.</p></html>`);
 });
@@ -371,7 +408,8 @@ async function start() {
     state.weights = version.weights; state.most = version.top;
     $("error").hidden = true;
     $("about").textContent = `${version.marks.toLocaleString()} marks · Marklens ${version.marklens}`;
-    showWeights(); weighing(); await loadFacets();
+    if (!$("weights").children.length) showWeights(); // a key given again changes no slider
+    weighing(); await loadFacets();
   } catch (error) { complain(error); }
 }
 start();

@@ -22,11 +22,17 @@ from marklens.core.resources import graceful_stop
 from marklens.datasets.opening import open_dataset
 from marklens.settings import Settings, load_settings
 
+PLAIN = {"figurative": False, "inner": False}
+FIRST = {"rerank": False}
 ROWS: dict[str, dict[str, dict[str, Any]]] = {
-    "raw": {"views": {"trim": False, "figurative": False}, "pca": {"whitening": 0.0, "own_from": 0}},
-    "trim": {"views": {"trim": True, "figurative": False}, "pca": {"whitening": 0.0, "own_from": 0}},
-    "whitening": {"views": {"trim": True, "figurative": False}, "pca": {"whitening": 0.75, "own_from": 0}},
-    "views": {"views": {"trim": True, "figurative": True}},
+    "raw": {
+        "views": {**PLAIN, "trim": False, "polarity": False},
+        "pca": {"whitening": 0.0, "own_from": 0},
+        "search": FIRST,
+    },
+    "trim": {"views": PLAIN, "pca": {"whitening": 0.0, "own_from": 0}, "search": FIRST},
+    "whitening": {"views": PLAIN, "pca": {"whitening": 0.75, "own_from": 0}, "search": FIRST},
+    "views": {},
 }
 FOLDERS = {"raw": "raw", "trim": "trim", "whitening": "trim", "views": "views"}
 """Rows that differ in the reduction only share their chunks."""

@@ -18,9 +18,11 @@ FAMILIES = Path(__file__).with_name("font_families.txt").read_text(encoding="utf
 
 def main(out: Annotated[Path, typer.Option(help="Folder for the WOFF files.")]) -> None:
     """Fetch with ``npm pack``, eight at a time, and unpack."""
+    part = out.with_name(f"{out.name}.part")
     with tempfile.TemporaryDirectory() as archives, ThreadPoolExecutor(8) as threads:
         for done in threads.map(lambda family: _fetch(family, archives), FAMILIES):
-            unpack_fonts([done], out)
+            unpack_fonts([done], part)
+        part.rename(out)  # half of the fonts are another word bank
     print(f"{len(list(out.glob('*.woff')))} font files of {len(FAMILIES)} families in {out}")
 
 

@@ -84,6 +84,7 @@ def fit_whitening(vectors: Vectors, apart: Vectors, dims: int, shrinkage: float)
         dims: that many of the directions in which views spread most, measured by how pairs differ.
         shrinkage: of the pairs' scatter towards a multiple of the identity, 0..1 (Ledoit and Wolf 2004).
     """
+    dims = min(dims, vectors.shape[1])
     mean = vectors.mean(axis=0, dtype=np.float64).astype(np.float32)
     within = _scatter(apart) / 2
     within = (1 - shrinkage) * within + shrinkage * np.trace(within) / len(within) * np.eye(len(within))

@@ -147,6 +147,7 @@ def test_a_part_of_a_mark_is_read_alone_and_of_a_lost_picture_refused(tmp_path: 
         assert own.post("/search", data=asked).json()["query"]["text"]
         top = own.post("/search", data={**asked, "crop": "0%,0%,100%,60%"})  # the words stand below
         assert top.status_code == 200 and not top.json()["query"]["text"]
+        assert own.post("/search", data={**asked, "crop": "0%,0%,1%,1%"}).status_code == 422
         (pictures / "mark0003.png").unlink()
         gone = own.post("/search", data={**asked, "crop": "0%,0%,100%,60%"})
         assert gone.status_code == 404 and "not there any more" in gone.json()["detail"]

@@ -36,6 +36,12 @@ def refused(data: bytes) -> str:
     return caught.value.kind
 
 
+def test_the_element_may_have_any_prefix() -> None:
+    drawn = '<ns0:rect x="2" y="2" width="6" height="6" fill="#c01010"/>'
+    data = f'<ns0:svg xmlns:ns0="http://www.w3.org/2000/svg" viewBox="0 0 10 10">{drawn}</ns0:svg>'.encode()
+    assert is_the_square(decode(data)) and is_the_square(decode(b'<?xml version="1.0"?>' + data))
+
+
 def test_a_plain_drawing() -> None:
     pixels = decode(svg())
     assert pixels.shape == (SVG_SIDE, SVG_SIDE, 3)

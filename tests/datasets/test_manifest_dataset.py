@@ -29,6 +29,14 @@ def read(dataset: ManifestDataset) -> tuple[list[Mark], list[tuple[str, str]]]:
     return marks, [(fault.item, fault.kind) for fault in faults]
 
 
+def test_a_quote_that_never_ends_is_told(tmp_path: Path) -> None:
+    content = 'file\ttext\na.png\t12" pipe\nb.png\t"Foo\nc.png\tBar\nd.png\tQ'
+    dataset = manifest(tmp_path, "marks.tsv", content, "a.png", "b.png", "c.png", "d.png")
+    marks, faults = read(dataset)
+    assert [mark.text for mark in marks] == ['12" pipe']
+    assert [kind for _, kind in faults] == ["bad-line"]
+
+
 def test_a_table_gives_every_field(tmp_path: Path) -> None:
     content = 'File,id,text,vienna_codes,year,Office\na.png,7,"ACME, Inc",27.5.1;26.4,1998,EM\nb/c.png,,,,,\n'
     dataset = manifest(tmp_path, "marks.csv", content, "a.png", "b/c.png")

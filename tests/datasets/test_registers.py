@@ -237,6 +237,14 @@ def test_one_damaged_file_of_an_archive_costs_itself(tmp_path: Path, images: Pat
     assert faults["r.zip/a.xml"] == "damaged-xml"
 
 
+@pytest.mark.parametrize("encoding", ["foo", "hex", "rot13"])
+def test_an_encoding_that_nobody_knows_costs_its_file(tmp_path: Path, images: Path, encoding: str) -> None:
+    (tmp_path / "a.xml").write_text(f'<?xml version="1.0" encoding="{encoding}"?><a/>')
+    (tmp_path / "b.xml").write_text(ST96)
+    marks, faults = read(tmp_path, images)
+    assert [mark.id for mark in marks] == ["UK0001"] and faults["a.xml"] == "damaged-xml"
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
 def test_entities_are_refused_wherever_they_are_declared(tmp_path: Path, images: Path, encoding: str) -> None:
     bomb = f"<!DOCTYPE T [<!--{'x' * 9000}--><!ENTITY a 'ha'><!ENTITY b '&a;&a;'>]>"

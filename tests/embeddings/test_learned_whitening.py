@@ -29,6 +29,14 @@ def test_pairs_differ_alike_in_all_directions() -> None:
     np.testing.assert_allclose(products, np.eye(8) * products[0, 0], atol=1e-5)
 
 
+def test_a_small_network_has_no_more_dimensions_than_its_own() -> None:
+    rng = np.random.default_rng(2)
+    vectors = rng.normal(size=(300, 6)).astype(np.float32)
+    reducer = fit_whitening(vectors, vectors[::2] - vectors[1::2], 512, shrinkage=0.02)
+    assert reducer.dims == len(reducer.deviations) == 6
+    assert reducer.reduce(vectors).shape == (300, 6)
+
+
 def test_a_view_is_set_against_the_likest_of_another_mark_of_its_brand() -> None:
     vectors = np.array([[1, 0], [0.9, 0.1], [0.8, 0.2], [0, 1], [1, 0]], np.float32)
     owners, brands = np.array([0, 0, 1, 2, 3]), np.array([7, 7, 7, 7, -1])

@@ -1,6 +1,7 @@
 """The losses agree with their definitions written out slowly, and gradients reach both sides."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -90,3 +91,12 @@ def test_smooth_ap_nears_average_precision_when_it_is_cold() -> None:
     first, last = (1 + 2 / 3) / 2, (1 / 2 + 2 / 3) / 2
     middle = (1 / 1.5 + 2 / 3) / 2
     assert found == pytest.approx((first + middle + last) / 3, abs=2e-3)
+
+
+@pytest.mark.parametrize("loss", [supervised_contrast, smooth_ap])
+def test_losses_on_groups_are_exact_under_mixed_precision(loss: Callable[..., Tensor]) -> None:
+    vectors, groups = unit(12, seed=4).requires_grad_(), torch.arange(12) // 3
+    exact = loss(vectors, groups, 0.05)
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = loss(vectors, groups, 0.05)
+    assert mixed.dtype == torch.float32 and mixed.item() == exact.item()

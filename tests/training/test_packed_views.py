@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from tests.small_index import Silent, draw_mark, draw_marks
 
-from marklens.core.artifacts import load_arrays, write_json
+from marklens.core.artifacts import load_arrays, save_arrays, write_json
 from marklens.core.errors import ArtifactError, Interrupted, UsageError
 from marklens.core.images import read_picture
 from marklens.core.resources import StopFlag
@@ -63,6 +63,17 @@ def read_marks(folder: Path) -> list[Mark]:
 def pack(out: Path, marks: list[Mark], groups: dict[str, list[str]] | None = None) -> PackReport:
     preparer = InProcessPreparer(make_maker)
     return pack_views(out, marks, (groups or {}).items(), OPTIONS, preparer, Silent(), StopFlag())
+
+
+def test_a_cache_killed_before_its_groups_were_found_is_unfinished(marks: Path, tmp_path: Path) -> None:
+    given = read_marks(marks)[:6]
+    pack(tmp_path, given)
+    arrays, texts = load_arrays(tmp_path / TABLES)
+    save_arrays(tmp_path / TABLES, arrays, {**texts, "source": ""})
+    with pytest.raises(ArtifactError, match="not finished"):
+        PackedViews.open(tmp_path)
+    pack(tmp_path, given)
+    assert len(PackedViews.open(tmp_path)) == 6
 
 
 def test_views_are_those_of_the_pipeline(marks: Path, tmp_path: Path) -> None:

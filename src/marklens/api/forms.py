@@ -36,12 +36,14 @@ def service_of(request: Request) -> Service:
 ServiceOf = Annotated[Service, Depends(service_of)]
 
 
-def page_fields(service: ServiceOf, top: TopField = 10, offset: OffsetField = 0) -> tuple[int, int]:
+def page_fields(service: ServiceOf, top: TopField = None, offset: OffsetField = 0) -> tuple[int, int]:
     """How many hits, and how many to skip.
 
     Raises:
         ProblemError: more than the service gives.
     """
+    if top is None:
+        top = max(1, min(10, service.settings.top - offset))
     if top + offset > service.settings.top:
         raise ProblemError(422, "too-deep", f"top and offset together are at most {service.settings.top}")
     return top, offset

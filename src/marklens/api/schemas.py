@@ -248,7 +248,7 @@ class Reloaded(_Document):
 TextField = Annotated[
     str | None, Form(max_length=500, description="the name on the mark: counts beside the picture")
 ]
-TopField = Annotated[int, Form(ge=1, description="how many hits")]
+TopField = Annotated[int | None, Form(ge=1, description="how many hits; 10 if not given")]
 OffsetField = Annotated[int, Form(ge=0, description="how many of the best hits to skip, for paging")]
 MirroredField = Annotated[bool, Form(description="ask for the mirrored picture too")]
 ReadField = Annotated[bool, Form(description="read the name off the picture, where text gives none")]

@@ -114,7 +114,9 @@ class Searcher:
             watch = Stopwatch(self.stop)
             try:
                 pixels = read_picture(mark.path, options.part)
-            except PictureError:
+            except PictureError as error:
+                if error.kind == "crop":
+                    raise
                 raise gone() from None
             picture = Loaded(mark.file, pixels, file_sha256(mark.path), mark.file)
             watch.lap("preprocess")

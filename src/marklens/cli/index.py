@@ -227,7 +227,8 @@ def _info_table(manifest: "Manifest", index: Path, size: int) -> "Table":
         "dataset": manifest.dataset["root"],
         "made": f"{manifest.made['at']} by Marklens {manifest.made['version']}",
         "model": f"{recipe.model['file']} ({recipe.model['hash']})",
-        "reduction": f"{recipe.model['dims']} to {recipe.pca['dims']} dims, {_how(recipe)}",
+        "reduction": f"{recipe.model['dims']} to {recipe.pca['dims']} dims, "
+        + _how(recipe, manifest.counts["views"]),
         "preprocessing": ", ".join(f"{name}={value}" for name, value in recipe.preprocessing.items()),
     }
     for name, value in rows.items():
@@ -235,9 +236,10 @@ def _info_table(manifest: "Manifest", index: Path, size: int) -> "Table":
     return table
 
 
-def _how(recipe: "Recipe") -> str:
-    """Where the reduction of an index comes from."""
-    if recipe.pca.get("reduction") and recipe.pca["own_from"] is None:
+def _how(recipe: "Recipe", views: int) -> str:
+    """Where the reduction of an index of so many views comes from."""
+    own_from = recipe.pca["own_from"]
+    if recipe.pca.get("reduction") and (own_from is None or views < own_from):
         return "learned for the network"
     return f"a PCA, whitening {recipe.pca['whitening']}"
 

@@ -3,6 +3,7 @@
 import gzip
 import io
 import os
+import re
 import subprocess
 import sys
 import zlib
@@ -78,6 +79,11 @@ sys.stdout.buffer.write(bytes(png))
 """
 
 
+_ROOT = re.compile(rb"<(?:[\w.-]+:)?svg[\s>/]")
+"""The element, with any prefix."""
+_BEGINS = re.compile(rb"<\?xml|<!doctype svg|<!--|" + _ROOT.pattern)
+
+
 def looks_like_svg(data: bytes) -> bool:
     """Whether bytes begin like SVG: any encoding of XML, gzip-compressed or not."""
     if data[:2] == b"\x1f\x8b":
@@ -87,7 +93,7 @@ def looks_like_svg(data: bytes) -> bool:
             return False
     head = data[:65536].replace(b"\0", b"").lower()  # UTF-16 of ASCII is ASCII between zeros
     start = head.lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n")
-    return start.startswith((b"<svg", b"<?xml", b"<!doctype svg", b"<!--")) and b"<svg" in head
+    return bool(_BEGINS.match(start) and _ROOT.search(head))
 
 
 def render_svg(data: bytes, side: int) -> bytes:

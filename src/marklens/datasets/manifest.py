@@ -117,7 +117,7 @@ class ManifestDataset:
 
 def _table_rows(lines: Iterable[str], delimiter: str, columns: list[str]) -> Iterator[Row]:
     """Rows of a CSV file; a row of the wrong length or with a broken quote costs itself."""
-    reader = csv.reader(lines, delimiter=delimiter)
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
     header_read = False
     while True:
         try:

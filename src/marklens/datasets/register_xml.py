@@ -21,6 +21,9 @@ _CHUNK = 4096
 
 Opener = Callable[[], IO[bytes]]
 
+DAMAGED = (ParseError, ValueError, LookupError, OSError, EOFError, zlib.error, zipfile.BadZipFile)
+"""What reading a part raises that is cut off, is no XML, or names an encoding that nobody knows."""
+
 
 def register_files(source: Path) -> list[Path]:
     """The XML files and ZIP archives that a source is or holds, sorted."""
@@ -45,7 +48,7 @@ def records(path: Path, on_fault: OnFault) -> Iterator[tuple[str, Element]]:
             try:
                 with opened() as handle:
                     yield from ((name, record) for record in parsed(handle))
-            except (ParseError, ValueError, OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+            except DAMAGED as error:
                 on_fault(Fault(name, "damaged-xml", f"{error}: what comes after is lost"))
             except RuntimeError as error:  # an encrypted or unknown member of an archive
                 on_fault(Fault(name, "damaged-xml", str(error)))

@@ -95,6 +95,7 @@ def find_reducer(weights: Path, model_hash: str, dims: int) -> PcaReducer | None
     if metadata.get("model") != model_hash:
         logger.warning("{} was learned for another network than {}: it is left alone", path, weights.name)
         return None
+    dims = min(dims, len(whole.mean))  # a small network has no more to give
     if dims > whole.dims:
         return None
     return replace(whole, components=whole.components[:dims], deviations=whole.deviations[:dims])

@@ -69,7 +69,7 @@ def add_marks(describer: Describer, dataset: Dataset, recipe: Recipe, chunk: int
                 for path in paths:
                     path.unlink()
                 return BuildReport(manifest, 0, perf_counter() - started, changed=False)
-            reducer = PcaReducer.load(folder.pca)
+            reducer, texts = PcaReducer.load(folder.pca), TextIndex.load(folder.texts)
             first = number = catalog.capacity
             for part in chunks():
                 store.add(part.view_ids(number), reduce_chunk(part, reducer))
@@ -79,7 +79,7 @@ def add_marks(describer: Describer, dataset: Dataset, recipe: Recipe, chunk: int
             names = TextIndexBuilder()
             # from here to the end nobody can open the index
             catalog.append(noting_texts(entries(chunks(), first), names))
-            merge_indexes(TextIndex.load(folder.texts), names.finish()).save(folder.texts)
+            merge_indexes(texts, names.finish()).save(folder.texts)
             store.save(folder.vectors)
             if manifest.recipe.patches:
                 append_patches(folder.patches, patch_parts(chunks(), first))

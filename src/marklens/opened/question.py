@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from numbers import Real
 from operator import index
 from typing import TYPE_CHECKING, Any
 
@@ -53,8 +54,10 @@ class Question:
             require_words(self.text)
         try:  # numbers of NumPy are numbers too, and reports hold plain ones
             object.__setattr__(self, "top", index(self.top))
-            object.__setattr__(self, "weights", {name: float(value) for name, value in self.weights.items()})
-        except (TypeError, ValueError):
+            object.__setattr__(
+                self, "weights", {name: _number(value) for name, value in self.weights.items()}
+            )
+        except TypeError:
             raise UsageError(f"top is {self.top}, weights are {self.weights}: give numbers") from None
         if self.top < 1:
             raise UsageError(f"top is {self.top}: ask for one hit or more")
@@ -66,6 +69,12 @@ class Question:
             raise UsageError("the aspect text needs a name: give one, or let it be read off the picture")
         if self.aspect == "colour" and not self.rerank:
             raise UsageError("the aspect colour is looked at in stage 2, which was not wanted")
+
+
+def _number(value: object) -> float:
+    if not isinstance(value, Real):
+        raise TypeError
+    return float(value)
 
 
 def asked_for(

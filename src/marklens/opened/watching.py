@@ -89,6 +89,7 @@ def watch(request: WatchRequest, settings: Settings, progress: Progress, stop: S
         "threshold": f"{question.threshold:g}",
     }
     with (
+        closing(engine),
         open_state(request.state or out.with_name(STATE)) as remembered,
         closing(Decoder(max(1, workers), settings.build.timeout)) as decoder,
     ):

@@ -125,12 +125,16 @@ def _without_legal_forms(parts: list[str]) -> list[str]:
     return kept
 
 
+AND = ("and", "und", "et")
+"""Between a name or a legal form and the next form: GmbH & Co. KG, GmbH und Co. KG."""
+
+
 def _shorter(parts: list[str], forms: frozenset[str]) -> int:
     """How many of the last parts are one legal form: ``s.p.a.``, ``sp. z o.o.``, ``gmbh & co. kg``."""
     for count in (4, 3, 2, 1):
-        form = plain("".join(parts[-count:])).replace("and", "")
+        form = plain("".join(parts[-count:]))
         if count < len(parts) and form in forms:
-            return count + (parts[-count - 1] == "and" and count + 1 < len(parts))
+            return count + (parts[-count - 1] in AND and count + 1 < len(parts))
     return 0
 
 

@@ -3,11 +3,31 @@
 All take unit vectors and work in float32 even under mixed precision.
 """
 
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec
+
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+P = ParamSpec("P")
 
+
+def in_float32(loss: Callable[P, Tensor]) -> Callable[P, Tensor]:
+    """A loss whose products are not cast down by an autocast around it; its first argument is a tensor."""
+
+    @wraps(loss)
+    def computed(*given: P.args, **named: P.kwargs) -> Tensor:
+        vectors = given[0]
+        assert isinstance(vectors, Tensor)
+        with torch.autocast(vectors.device.type, enabled=False):
+            return loss(*given, **named)
+
+    return computed
+
+
+@in_float32
 def masked_contrast(
     queries: Tensor, positives: Tensor, negatives: Tensor, allowed: Tensor, temperature: float
 ) -> Tensor:
@@ -31,6 +51,7 @@ def masked_contrast(
     return functional.cross_entropy(logits, logits.new_zeros(len(logits), dtype=torch.long))
 
 
+@in_float32
 def supervised_contrast(vectors: Tensor, groups: Tensor, temperature: float) -> Tensor:
     """Contrast in which every other vector of the same group is a positive.
 
@@ -49,6 +70,7 @@ def supervised_contrast(vectors: Tensor, groups: Tensor, temperature: float) -> 
     return -(likelihoods.sum(1) / counts.clamp(min=1))[counts > 0].mean()
 
 
+@in_float32
 def smooth_ap(vectors: Tensor, groups: Tensor, temperature: float) -> Tensor:
     """One minus average precision, with a sigmoid in the place of every comparison of two similarities.
 

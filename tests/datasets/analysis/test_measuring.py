@@ -56,6 +56,13 @@ def test_a_turn_by_exif_counts(tmp_path: Path) -> None:
     assert (row["width"], row["height"]) == (60, 100)
 
 
+def test_several_pictures_in_one_jpeg_are_a_jpeg(tmp_path: Path) -> None:
+    first, second = boxed(100, 60, (0, 0, 0)), boxed(50, 60, (0, 0, 0))
+    first.save(tmp_path / "two.jpg", format="MPO", save_all=True, append_images=[second])
+    row = row_of(tmp_path / "two.jpg")
+    assert (row["width"], row["height"]) == (100, 60) and row["ok"]
+
+
 def test_svg_has_a_shape_but_no_size(tmp_path: Path) -> None:
     box = '<rect x="9" y="9" width="60" height="30"/>'
     drawing = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 90 90">{box}</svg>'

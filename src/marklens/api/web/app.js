@@ -73,7 +73,7 @@ $("preview").addEventListener("load", () => { // an SVG may have no size of its 
 function clearPicture() {
   turns.picture += 1;
   clearTimeout(timer); state.running?.abort();
-  $("status").textContent = "";
+  $("status").textContent = ""; $("results").classList.remove("stale");
   state.file = state.mark = null; setCrop(null);
   $("stage").hidden = true; $("hint").hidden = false; $("clear").hidden = true;
   $("name").textContent = "no picture yet"; $("file").value = "";
@@ -125,7 +125,7 @@ document.addEventListener("drop", (event) => {
 });
 document.addEventListener("paste", (event) => {
   const file = [...event.clipboardData.files][0];
-  const words = event.target.closest?.("input") && event.clipboardData.getData("text/plain"); // a spreadsheet gives both
+  const words = event.target.closest?.("#text, #vienna, [type=number], [type=password]") && event.clipboardData.getData("text/plain"); // a spreadsheet gives both
   if (file && !words) { event.preventDefault(); takeFile(file); }
 });
 
@@ -252,7 +252,11 @@ async function search(further = false) { // whether there was an answer
     $("status").textContent = `${state.hits.length} marks in ${Math.round(answer.timings_ms.total)} ms`;
     showHits(answer.hits.length === top && state.hits.length < state.most, answer.note, offset);
     return true;
-  } catch (error) { complain(error); return false; } finally { if (running === state.running) changing = false; }
+  } catch (error) {
+    if (!further && error.name !== "AbortError") $("more").hidden = true; // what stands below answers another question
+    complain(error);
+    return false;
+  } finally { if (running === state.running) changing = false; }
 }
 $("form").addEventListener("submit", async (event) => { event.preventDefault(); if (await search()) $("results").focus(); });
 $("more").addEventListener("click", () => search(!(timer || changing)));

@@ -55,13 +55,15 @@ class PackedViews:
         return range(int(self.starts[mark]), int(self.starts[mark + 1]))
 
     @staticmethod
-    def open(root: Path) -> "PackedViews":
-        """Open a finished cache.
+    def open(root: Path, *, finished: bool = True) -> "PackedViews":
+        """Open a finished cache, or one whose groups are still to be found.
 
         Raises:
             ArtifactError: it is missing, unfinished or damaged.
         """
         arrays, texts = load_arrays(root / TABLES)
+        if finished and not texts.get("source"):
+            raise ArtifactError(f"{root} is not finished: pack the views again, the same call goes on")
         try:
             pixels = np.load(root / PIXELS, mmap_mode="r", allow_pickle=False)
             opened = PackedViews(

@@ -122,7 +122,7 @@ def pack_views(
             made = _make_parts(tasks, options, preparer, progress, stop)
             _join(out, tasks, options, source, find)
         else:
-            regroup(out, find(PackedViews.open(out)))
+            regroup(out, find(PackedViews.open(out, finished=False)))
         shutil.rmtree(out / PARTS, ignore_errors=True)
     finally:
         preparer.close()
@@ -195,7 +195,7 @@ def _join(
     write_pixels(out / PIXELS, (load_part(task.path).pixels for task in tasks), views, options.size)
     unknown = np.arange(sum(len(part.files) for part in parts))
     write_tables(out / TABLES, parts, unknown, options.record(), "")
-    regroup(out, find(PackedViews.open(out)), source)
+    regroup(out, find(PackedViews.open(out, finished=False)), source)
 
 
 def _without_pixels(part: ViewPart) -> ViewPart:

@@ -237,6 +237,29 @@ def test_one_damaged_file_of_an_archive_costs_itself(tmp_path: Path, images: Pat
     assert faults["r.zip/a.xml"] == "damaged-xml"
 
 
+def test_a_name_in_several_folders_is_found_by_its_path_alone(tmp_path: Path) -> None:
+    for place in ("1/logo.jpg", "2/logo.jpg", "3/other.png"):
+        (tmp_path / "pictures" / place).parent.mkdir(parents=True)
+        (tmp_path / "pictures" / place).touch()
+    named = {
+        "M1": "1/logo.jpg",
+        "M2": "c:\\\\register\\\\2\\\\LOGO.JPG",
+        "M3": "logo.jpg",
+        "M4": "9/other.png",
+    }
+    marks = "".join(
+        f"<TradeMark><ApplicationNumber>{number}</ApplicationNumber>"
+        f"<MarkImageFilename>{name}</MarkImageFilename></TradeMark>"
+        for number, name in named.items()
+    )
+    (tmp_path / "r.xml").write_text(f"<T>{marks}</T>")
+    found, faults = read(tmp_path / "r.xml", tmp_path / "pictures")
+    assert [(mark.id, mark.file) for mark in found] == [
+        ("M1", "1/logo.jpg"), ("M2", "2/logo.jpg"), ("M4", "3/other.png")
+    ]  # fmt: skip
+    assert faults == {"M3": "ambiguous-file"}
+
+
 @pytest.mark.parametrize("encoding", ["foo", "hex", "rot13"])
 def test_an_encoding_that_nobody_knows_costs_its_file(tmp_path: Path, images: Path, encoding: str) -> None:
     (tmp_path / "a.xml").write_text(f'<?xml version="1.0" encoding="{encoding}"?><a/>')

@@ -5,18 +5,16 @@ EUIPO's open data) or `Trademark` (ST.96) is a mark, and what it lacks is left o
 programs that read files of EUIPO, WIPO and Canada; checked on made files only, no office's own were at hand.
 """
 
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
 from marklens.core.errors import DatasetError
-from marklens.core.file_names import fold
-from marklens.core.images import PICTURE_ENDINGS
 from marklens.core.ports import OnFault
 from marklens.core.types import Fault, Mark
 from marklens.datasets.entries import parse_fields
+from marklens.datasets.register_pictures import RegisterPictures
 from marklens.datasets.register_xml import first_text, local_name, own, records, register_files, texts
 
 ID = (
@@ -67,11 +65,11 @@ class RegisterDataset:
             raise DatasetError(
                 f"{source} holds no .xml and no .zip: give a register after WIPO ST.66 or ST.96"
             )
-        self._pictures = _pictures(images)
+        self._pictures = RegisterPictures(images)
 
     def count(self) -> int:
         """Pictures in the folder: a register says not how many marks it holds."""
-        return len(set(self._pictures.values()))
+        return len(self._pictures)
 
     def marks(self, on_fault: OnFault) -> Iterator[Mark]:
         """Yield every mark that has a picture.
@@ -80,7 +78,7 @@ class RegisterDataset:
         deletions in later files do not change it: give the full register.
 
         Kinds of faults: ``damaged-xml``, ``no-number``, ``deleted``, ``repeated-id``, ``no-picture``,
-        ``missing-file``, ``bad-vienna-code``, ``bad-year``.
+        ``missing-file``, ``ambiguous-file``, ``bad-vienna-code``, ``bad-year``.
         """
         seen: set[str] = set()
         for path in self._files:
@@ -102,10 +100,9 @@ class RegisterDataset:
             on_fault(Fault(number, "repeated-id", "an earlier mark has this number; the first one counts"))
             return None
         named = _named_picture(record)
-        file = self._picture(number, named)
+        file = (self._pictures.find(named) if named else None) or self._pictures.find(number)
         if file is None:
-            kind = "missing-file" if named else "no-picture"
-            on_fault(Fault(number, kind, f"{named!r} does not exist" if named else "it names no picture"))
+            on_fault(self._without_picture(number, named))
             return None
         filed = first_text(record, DATE) or ""
         entry = {
@@ -122,40 +119,20 @@ class RegisterDataset:
         path = self.root / file
         return Mark(number, file, path, fields.text, fields.vienna_codes, fields.year, fields.attributes)
 
-    def _picture(self, number: str, named: str | None) -> str | None:
-        """The picture's name on the disk, by the register's name for it, else by the mark's number."""
-        bare = re.split(r"[/\\]", named)[-1].partition("?")[0] if named else ""
-        for name in filter(None, (bare, number)):
-            found = self._pictures.get(fold(name)) or self._pictures.get(_stem(name))
-            if found:
-                return found
-        return None
+    def _without_picture(self, number: str, named: str | None) -> Fault:
+        if not named:
+            return Fault(number, "no-picture", "it names no picture")
+        if self._pictures.is_ambiguous(named):
+            return Fault(
+                number, "ambiguous-file", f"{named!r} is in several folders, and no path says in which"
+            )
+        return Fault(number, "missing-file", f"{named!r} does not exist")
 
 
 def _is_deletion(record: Element) -> bool:
     """Whether a record says that the mark leaves the register; the attribute may have a prefix."""
     said = {name.rpartition("}")[2]: value for name, value in record.attrib.items()}
     return any(said.get(name, "").lower() == "delete" for name in OPERATIONS)
-
-
-def _pictures(folder: Path) -> dict[str, str]:
-    """Folded file name, and the same without its ending, to path below the folder; earlier ones count."""
-    found: dict[str, str] = {}
-    for parent, folders, names in os.walk(folder):
-        folders.sort()
-        for name in sorted(names):
-            if Path(name).suffix.lower() in PICTURE_ENDINGS:
-                path = (Path(parent) / name).relative_to(folder).as_posix()
-                found.setdefault(fold(name), path)
-                found.setdefault(_stem(name), path)
-    return found
-
-
-def _stem(name: str) -> str:
-    """A folded file name without the ending of a picture; a number such as ``97.123`` stays whole."""
-    whole = fold(name)
-    stem, ending = os.path.splitext(whole)
-    return stem if ending in PICTURE_ENDINGS else whole
 
 
 def _named_picture(record: Element) -> str | None:

@@ -243,7 +243,7 @@ def test_a_name_in_several_folders_is_found_by_its_path_alone(tmp_path: Path) ->
         (tmp_path / "pictures" / place).touch()
     named = {
         "M1": "1/logo.jpg",
-        "M2": "c:\\\\register\\\\2\\\\LOGO.JPG",
+        "M2": r"c:\register\2\LOGO.JPG",
         "M3": "logo.jpg",
         "M4": "9/other.png",
     }

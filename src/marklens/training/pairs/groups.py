@@ -128,26 +128,25 @@ def _near(looks: Sequence[Look]) -> list[list[int]]:
 def keep_apart(
     marks: Sequence[Mark], names: Iterable[str], groups: Mapping[str, Sequence[str]]
 ) -> tuple[list[Mark], list[Mark]]:
-    """Split marks into those to learn from and those that are asked for.
+    """Split marks into those to learn from and those that nothing is learned from.
 
     Args:
         marks: of a dataset.
         names: files that are asked for, whatever their case; a name that several bear means all of them.
-        groups: the others of a group with such a mark are in neither part.
+        groups: whoever is in a group with such a mark, also by way of others, is kept apart too.
 
     Returns:
-        the marks to learn from, and those that are asked for.
+        the marks to learn from, and the others.
     """
+    if not marks:
+        return [], []
     find = FileFinder({place: mark.file for place, mark in enumerate(marks)}).find
-    apart = {place for name in names for place in find(name)}
-    out = set(apart)
-    for files in groups.values():
-        members = {place for file in files for place in find(file)}
-        if members & apart:
-            out |= members
-    return [mark for place, mark in enumerate(marks) if place not in out], [
-        marks[place] for place in sorted(apart)
-    ]
+    named = [("", sorted({place for file in files for place in find(file)})) for files in groups.values()]
+    numbers = cluster(named, len(marks))
+    asked = sorted({place for name in names for place in find(name)})
+    apart = np.isin(numbers, numbers[asked]).tolist()
+    kept = [mark for mark, out in zip(marks, apart, strict=True) if not out]
+    return kept, [mark for mark, out in zip(marks, apart, strict=True) if out]
 
 
 def spread_around(marks: Sequence[Mark], names: Iterable[str], most: int) -> list[Mark]:

@@ -184,12 +184,21 @@ class _Packer:
             kept = select_split(dataset, kept, split)
         if imported and split == "train":
             apart = [*apart, *held_out(dataset, everything, split)]
+        if split == "train":
+            apart = [*apart, *self._asked_elsewhere(names)]
         if split != "train":
             kept = spread_around(kept, names, self.settings.train.gallery)
         options = replace(assembly.view_options(self.settings), size=size, read=False)
         plain = ViewMaker(replace(options, figurative=False, inner=False), NoDetector())
         preparer, looks = self._preparer(options), looks_of(apart, plain)
         pack_views(out, kept, groups.items(), options, preparer, self.progress, self.stop, looks)
+
+    def _asked_elsewhere(self, names: set[str]) -> Sequence[Mark]:
+        """Marks that are asked for in a gallery of another dataset: what looks like them is left out too."""
+        gallery = self.request.gallery
+        if gallery is None or gallery == self.request.dataset or (gallery / TABLES).is_file():
+            return []
+        return keep_apart(list(open_dataset(gallery).marks(lambda fault: None)), names, {})[1]
 
     def _checked(self, views: PackedViews, root: Path, size: int | None) -> PackedViews:
         """Packed views of the size that is wanted: the setting's, if somebody set it, or the given one."""
@@ -233,7 +242,9 @@ def _copier(views: PackedViews, wanted: TrainSettings) -> Copier:
 
 
 def _pairs(views: PackedViews, wanted: TrainSettings) -> PackedPairs:
-    shares = PositiveShares(wanted.two_looks, wanted.two_views, wanted.other_hand, wanted.vienna)
+    # losses on groups take marks of two groups for strangers, a code in common or not
+    vienna = wanted.vienna if wanted.objective == "contrast" else 0.0
+    shares = PositiveShares(wanted.two_looks, wanted.two_views, wanted.other_hand, vienna)
     marks = int(np.count_nonzero(views.groups != LEFT_OUT))
     if marks < wanted.batch:
         raise UsageError(f"{marks} marks do not fill a batch of {wanted.batch}: set train.batch lower")

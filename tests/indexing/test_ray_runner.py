@@ -154,7 +154,7 @@ def test_actors_that_are_killed_change_nothing(
 ) -> None:
     progress = KillsActors(head.pid)
     report = build_on_ray(tmp_path / "index", marks, progress)
-    assert any("PreparingActor" in name for name in progress.killed)
+    # those that prepare too, unless they were through with 24 marks by then
     assert any("DescribingActor" in name for name in progress.killed)
     assert report.described == 24
     assert content(tmp_path / "index") == content(index)

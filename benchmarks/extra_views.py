@@ -25,8 +25,6 @@ from marklens.core.errors import PictureError
 from marklens.core.images import read_picture
 from marklens.core.ink import find_ground, find_ink, ink_box
 from marklens.core.types import Ids, Pixels, Vectors, ViewKind
-from marklens.embeddings.onnx_embedder import bundled_weights
-from marklens.embeddings.pca_reducer import find_reducer
 from marklens.preprocessing.image_normalizer import fit_square
 from marklens.settings import load_settings
 
@@ -85,7 +83,7 @@ def describe(dataset: Path, files: Sequence[str], threads: int) -> Views:
         assembly.make_view_maker(assembly.view_options(settings)),
         assembly.make_embedder(settings),
     )
-    reducer = find_reducer(bundled_weights(), embedder.model_hash, 512)
+    reducer = assembly.make_reducer(settings, embedder)
     assert reducer is not None
     vectors, owners, kinds = [], [], list[int]()
     with shown_progress() as progress:

@@ -22,7 +22,10 @@ def main(out: Annotated[Path, typer.Option(help="Folder for the WOFF files.")]) 
     with tempfile.TemporaryDirectory() as archives, ThreadPoolExecutor(8) as threads:
         for done in threads.map(lambda family: _fetch(family, archives), FAMILIES):
             unpack_fonts([done], part)
-        part.rename(out)  # half of the fonts are another word bank
+        out.mkdir(parents=True, exist_ok=True)
+        for file in part.iterdir():  # all at once: half of the fonts are another word bank
+            file.replace(out / file.name)
+        part.rmdir()
     print(f"{len(list(out.glob('*.woff')))} font files of {len(FAMILIES)} families in {out}")
 
 

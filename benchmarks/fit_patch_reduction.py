@@ -20,7 +20,7 @@ import typer
 from benchmarks.fit_reduction import fit_whitening
 from marklens import assembly
 from marklens.cli.progress import shown_progress
-from marklens.core.artifacts import read_json, save_arrays
+from marklens.core.artifacts import read_json
 from marklens.core.images import read_picture
 from marklens.core.ports import Progress
 from marklens.core.types import PATCH_GRID, Bools, LocalViews, Vectors
@@ -82,8 +82,7 @@ def main(
     apart = np.concatenate([pairs for brand in logos for pairs in differences(brand, matching)])
     learned = fit_whitening(vectors, apart, DIMS, SHRINKAGE)
     path = network.with_name(network.stem + ENDING)
-    arrays = {"mean": learned.mean, "components": learned.components, "deviations": learned.deviations}
-    save_arrays(path, arrays, {"model": embedder.model_hash, "whitening": repr(learned.whitening)})
+    learned.save(path, embedder.model_hash)
     typer.echo(f"{path}: {path.stat().st_size / 1e6:.2f} MB, of {len(apart):,} pairs of patches")
 
 

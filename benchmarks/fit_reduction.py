@@ -19,7 +19,7 @@ import numpy.typing as npt
 import typer
 
 from marklens import assembly
-from marklens.core.artifacts import read_json, save_arrays
+from marklens.core.artifacts import read_json
 from marklens.core.types import Ids, Vectors
 from marklens.embeddings.pca_reducer import ENDING, PcaReducer, to_unit
 from marklens.indexing.chunks import load_chunk
@@ -48,9 +48,7 @@ def main(
     apart = np.concatenate(list(differences(vectors, owners, brands)))
     reducer = fit_whitening(vectors, apart, DIMS, shrinkage)
     path = network.with_name(network.stem + ENDING)
-    arrays = {"mean": reducer.mean, "components": reducer.components, "deviations": reducer.deviations}
-    metadata = {"model": model, "whitening": repr(reducer.whitening)}
-    save_arrays(path, arrays, metadata)
+    reducer.save(path, model)
     typer.echo(
         f"{path}: {path.stat().st_size / 1e6:.1f} MB, of {len(apart):,} pairs among {len(vectors):,} views"
     )

@@ -22,8 +22,7 @@ from marklens.core.images import read_picture
 from marklens.core.ports import Progress
 from marklens.core.types import Mark, Pixels, Vectors
 from marklens.datasets.icons.brand_split import SPLITS
-from marklens.embeddings.onnx_embedder import OnnxEmbedder, bundled_weights
-from marklens.embeddings.pca_reducer import find_reducer
+from marklens.embeddings.onnx_embedder import OnnxEmbedder
 from marklens.preprocessing.pipeline import ViewMaker, ViewOptions
 from marklens.preprocessing.text_detector import NoDetector
 from marklens.settings import load_settings
@@ -79,7 +78,7 @@ def _embed(
     maker: ViewMaker, embedder: OnnxEmbedder, pictures: Iterator[Pixels], progress: Progress
 ) -> Vectors:
     """Reduced vectors of the full views, float32 (n, dims); zeros for what has no mark on it."""
-    reducer = find_reducer(bundled_weights(), embedder.model_hash, 512)
+    reducer = assembly.make_reducer(load_settings(), embedder)
     assert reducer is not None
     blank = np.full((embedder.size, embedder.size, 3), 255, np.uint8)
     views: list[Pixels] = []

@@ -180,12 +180,10 @@ class _Packer:
         kept: Sequence[Mark] = everything
         if split == "train":
             kept, apart = keep_apart(everything, names, groups)
+            apart = [*apart, *self._asked_elsewhere(names)]
+            apart += held_out(dataset, everything, split) if imported else ()
         if imported:
             kept = select_split(dataset, kept, split)
-        if imported and split == "train":
-            apart = [*apart, *held_out(dataset, everything, split)]
-        if split == "train":
-            apart = [*apart, *self._asked_elsewhere(names)]
         if split != "train":
             kept = spread_around(kept, names, self.settings.train.gallery)
         options = replace(assembly.view_options(self.settings), size=size, read=False)

@@ -1,28 +1,11 @@
 """Pictures for clients: always encoded anew, never the files themselves, which may hold scripts."""
 
-import base64
-import io
-
 from marklens.api.problems import ProblemError
 from marklens.core.errors import PictureError
 from marklens.core.images import read_picture, shrink
 from marklens.core.types import Pixels
 from marklens.engine import Engine
-from marklens.pages.pictures import THUMBNAIL_SIDE, WEBP_EFFORT, WEBP_QUALITY
-
-
-def encoded(pixels: Pixels, kind: str = "PNG") -> bytes:
-    """A picture as a file."""
-    from PIL import Image
-
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, kind, quality=WEBP_QUALITY, method=WEBP_EFFORT)
-    return file.getvalue()
-
-
-def data_uri(pixels: Pixels) -> str:
-    """A picture as an address."""
-    return "data:image/webp;base64," + base64.b64encode(encoded(pixels, "WEBP")).decode("ascii")
+from marklens.pages.pictures import THUMBNAIL_SIDE, encoded
 
 
 def mark_picture(engine: Engine, number: int) -> bytes:
@@ -31,7 +14,7 @@ def mark_picture(engine: Engine, number: int) -> bytes:
     Raises:
         ProblemError: it is gone.
     """
-    return encoded(_read(engine, number))
+    return encoded(_read(engine, number), "PNG")
 
 
 def mark_thumbnail(engine: Engine, number: int) -> bytes:

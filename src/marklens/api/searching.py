@@ -6,7 +6,7 @@ from hashlib import sha256
 from pathlib import PurePath
 from typing import Any
 
-from marklens.api.pictures import data_uri, gone
+from marklens.api.pictures import gone
 from marklens.api.problems import ProblemError
 from marklens.core.artifacts import sha256 as file_sha256
 from marklens.core.errors import PictureError
@@ -19,6 +19,7 @@ from marklens.engine import Engine
 from marklens.opened.pictures import Loaded
 from marklens.opened.question import Question, arguments_of, weights_of
 from marklens.opened.record import Origin, make_record
+from marklens.pages.pictures import address_of
 from marklens.reranking.aspects import Aspect
 from marklens.results import SearchResult
 from marklens.text.extractor import words_said
@@ -157,7 +158,7 @@ class Searcher:
         asked, shown = Asked(name, question.text, question.crop, question.wanted), self._shown(result)
         document = search_document(self.engine, asked, shown, timings, self.options.explain, self.stop)
         if self.options.show_views and result.views:
-            rows = [(view.kind.label, data_uri(view.pixels)) for view in result.views]
+            rows = [(view.kind.label, address_of(view.pixels)) for view in result.views]
             document["query"]["view_pictures"] = dict(reversed(rows))  # of several of a kind the first
             document["query"]["view_rows"] = [picture for _, picture in rows]
         return {**document, "record": self._record(question, loaded, result)}

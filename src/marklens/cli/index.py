@@ -238,8 +238,7 @@ def _info_table(manifest: "Manifest", index: Path, size: int) -> "Table":
 
 def _how(recipe: "Recipe", views: int) -> str:
     """Where the reduction of an index of so many views comes from."""
-    own_from = recipe.pca["own_from"]
-    if recipe.pca.get("reduction") and (own_from is None or views < own_from):
+    if recipe.pca.get("reduction") and not recipe.fits_its_own(views):
         return "learned for the network"
     return f"a PCA, whitening {recipe.pca['whitening']}"
 

@@ -4,12 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from loguru import logger
 
-from marklens.core.artifacts import load_arrays, sha256
+from marklens.core.artifacts import sha256
 from marklens.core.errors import UsageError
 from marklens.core.types import Bools, Patches, Vectors
-from marklens.embeddings.pca_reducer import PcaReducer
+from marklens.embeddings.pca_reducer import PcaReducer, load_beside
 
 ENDING = ".patches.safetensors"
 """A network's patch reduction lies beside it, with this ending (benchmarks/fit_patch_reduction.py)."""
@@ -61,14 +60,9 @@ def find_patch_reducer(weights: Path, model_hash: str, dims: int) -> PatchReduce
         ArtifactError: it is damaged.
         UsageError: it has fewer components.
     """
-    path = weights.with_name(weights.stem + ENDING)
-    if not path.is_file():
-        return None
-    pca, (_, metadata) = PcaReducer.load(path), load_arrays(path)
-    if metadata.get("model") != model_hash:
-        logger.warning("{} was fitted for another network than {}: no patches are kept", path, weights.name)
+    pca, path = load_beside(weights, ENDING, model_hash), weights.with_name(weights.stem + ENDING)
+    if pca is None:
         return None
     if dims > pca.dims:
         raise UsageError(f"patches.dims is {dims}, {path.name} has {pca.dims} components: ask for fewer")
-    cut = PcaReducer(pca.mean, pca.components[:dims], pca.deviations[:dims], pca.whitening)
-    return PatchReducer(cut, sha256(path)[:16])
+    return PatchReducer(pca.first(dims), sha256(path)[:16])

@@ -55,10 +55,15 @@ class PcaReducer:
         """Short SHA-256 of its components: other components give other vectors."""
         return sha256(np.ascontiguousarray(self.components).tobytes()).hexdigest()[:16]
 
-    def save(self, path: Path) -> None:
-        """Write to a safetensors file, atomically."""
+    def first(self, dims: int) -> "PcaReducer":
+        """The same with its first `dims` components."""
+        return replace(self, components=self.components[:dims], deviations=self.deviations[:dims])
+
+    def save(self, path: Path, model_hash: str | None = None) -> None:
+        """Write to a safetensors file, atomically; one that shall lie beside a network names it."""
         arrays = {"mean": self.mean, "components": self.components, "deviations": self.deviations}
-        save_arrays(path, arrays, {"whitening": repr(self.whitening)})
+        named = {} if model_hash is None else {"model": model_hash}
+        save_arrays(path, arrays, {"whitening": repr(self.whitening), **named})
 
     @staticmethod
     def load(path: Path) -> "PcaReducer":
@@ -79,6 +84,24 @@ class PcaReducer:
             raise ArtifactError(f"{path} holds no PCA: build the index again") from error
 
 
+def load_beside(weights: Path, ending: str, model_hash: str) -> PcaReducer | None:
+    """What lies beside a network with this ending.
+
+    Returns:
+        None where there is no such file, or it was made for another network.
+
+    Raises:
+        ArtifactError: it is damaged.
+    """
+    path = weights.with_name(weights.stem + ending)
+    if not path.is_file():
+        return None
+    if load_arrays(path)[1].get("model") != model_hash:
+        logger.warning("{} was made for another network than {}: it is left alone", path, weights.name)
+        return None
+    return PcaReducer.load(path)
+
+
 def find_reducer(weights: Path, model_hash: str, dims: int) -> PcaReducer | None:
     """The reduction learned for a network, which lies beside it, cut to its first `dims` components.
 
@@ -88,17 +111,11 @@ def find_reducer(weights: Path, model_hash: str, dims: int) -> PcaReducer | None
     Raises:
         ArtifactError: it is damaged.
     """
-    path = weights.with_name(weights.stem + ENDING)
-    if not path.is_file():
-        return None
-    whole, (_, metadata) = PcaReducer.load(path), load_arrays(path)
-    if metadata.get("model") != model_hash:
-        logger.warning("{} was learned for another network than {}: it is left alone", path, weights.name)
+    whole = load_beside(weights, ENDING, model_hash)
+    if whole is None:
         return None
     dims = min(dims, len(whole.mean))  # a small network has no more to give
-    if dims > whole.dims:
-        return None
-    return replace(whole, components=whole.components[:dims], deviations=whole.deviations[:dims])
+    return whole.first(dims) if dims <= whole.dims else None
 
 
 def fit_pca(chunks: Iterable[Vectors], dims: int, whitening: float) -> PcaReducer:

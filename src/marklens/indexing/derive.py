@@ -172,8 +172,7 @@ def _reducer(
     total = sum(map(views_in, paths))
     if not total:
         raise ArtifactError("not one picture could be used: see errors.jsonl for the reasons")
-    own_from = recipe.pca["own_from"]
-    if learned is not None and (own_from is None or total < int(own_from)):
+    if learned is not None and not recipe.fits_its_own(total):
         return learned
     progress.start("reduce", len(paths))
     sample = _sample(_load(paths, progress), total, int(recipe.pca["sample"]))

@@ -28,6 +28,11 @@ class Recipe:
     pca: Mapping[str, Any]
     patches: Mapping[str, Any] = field(default_factory=dict)
 
+    def fits_its_own(self, views: int) -> bool:
+        """Whether an index of so many views fits a PCA, even if its network has a reduction."""
+        own_from = self.pca["own_from"]
+        return own_from is not None and views >= int(own_from)
+
     def differences(self, other: "Recipe", parts: tuple[str, ...]) -> list[str]:
         """Every value of these parts that differs, as ``part.name: mine against theirs``."""
         mine, theirs = asdict(self), asdict(other)

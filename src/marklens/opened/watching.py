@@ -81,37 +81,37 @@ def watch(request: WatchRequest, settings: Settings, progress: Progress, stop: S
         Interrupted: `stop` was set; what was looked at is remembered.
     """
     dataset, out, question = open_dataset(request.filings), request.out.absolute(), request.question
-    engine, workers = open_engine(request.index, settings), settings.build.workers
-    engine.catalog.connect(workers + 1)  # now, before the index may be changed
-    recipe = recipe_of(engine, settings.scoring.model_dump(), settings.search.model_dump(), question)
-    facts = {
-        "marks watched": f"{_watched(engine, question.wanted):,}",
-        "threshold": f"{question.threshold:g}",
-    }
-    with (
-        closing(engine),
-        open_state(request.state or out.with_name(STATE)) as remembered,
-        closing(Decoder(max(1, workers), settings.build.timeout)) as decoder,
-    ):
-        reports = list(write_unwritten(remembered))
-        watcher = Watcher(
-            engine,
-            remembered,
-            question,
-            remembered.recipe(recipe),
-            decoder.decode if workers else decode,
-            partial(page_reason, engine),
-            request.since,
-            request.recheck,
-            max(1, workers),
-        )
-        looked = watcher.run(dataset, progress, stop)
-        if looked.stopped:
-            raise Interrupted(
-                f"stopped after {looked.checked} filings: they are remembered, the same call goes on"
+    workers = settings.build.workers
+    with closing(open_engine(request.index, settings)) as engine:
+        engine.catalog.connect(workers + 1)  # now, before the index may be changed
+        recipe = recipe_of(engine, settings.scoring.model_dump(), settings.search.model_dump(), question)
+        facts = {
+            "marks watched": f"{_watched(engine, question.wanted):,}",
+            "threshold": f"{question.threshold:g}",
+        }
+        with (
+            open_state(request.state or out.with_name(STATE)) as remembered,
+            closing(Decoder(max(1, workers), settings.build.timeout)) as decoder,
+        ):
+            reports = list(write_unwritten(remembered))
+            watcher = Watcher(
+                engine,
+                remembered,
+                question,
+                remembered.recipe(recipe),
+                decoder.decode if workers else decode,
+                partial(page_reason, engine),
+                request.since,
+                request.recheck,
+                max(1, workers),
             )
-        facts["filings looked at"] = f"{looked.checked:,}"
-        reports += write_waiting(remembered, out, facts)
+            looked = watcher.run(dataset, progress, stop)
+            if looked.stopped:
+                raise Interrupted(
+                    f"stopped after {looked.checked} filings: they are remembered, the same call goes on"
+                )
+            facts["filings looked at"] = f"{looked.checked:,}"
+            reports += write_waiting(remembered, out, facts)
     return Watched(looked, reports)
 
 

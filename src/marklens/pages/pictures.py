@@ -28,12 +28,22 @@ def data_uri(picture: Picture, side: int = THUMBNAIL_SIDE) -> str | None:
     Returns:
         The address to embed, or None where the picture is missing or damaged: the page shows a placeholder.
     """
-    from PIL import Image
-
     try:
         pixels = read_picture(picture) if isinstance(picture, Path) else picture
     except PictureError:
         return None
-    encoded = io.BytesIO()
-    Image.fromarray(shrink(pixels, side)).save(encoded, "WEBP", quality=WEBP_QUALITY, method=WEBP_EFFORT)
-    return "data:image/webp;base64," + base64.b64encode(encoded.getvalue()).decode("ascii")
+    return address_of(shrink(pixels, side))
+
+
+def address_of(pixels: Pixels) -> str:
+    """A picture as it is, as ``data:image/webp;base64,…``."""
+    return "data:image/webp;base64," + base64.b64encode(encoded(pixels, "WEBP")).decode("ascii")
+
+
+def encoded(pixels: Pixels, kind: str) -> bytes:
+    """A picture as a file of a kind that Pillow writes, such as PNG or WEBP."""
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, kind, quality=WEBP_QUALITY, method=WEBP_EFFORT)
+    return file.getvalue()

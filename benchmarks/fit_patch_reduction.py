@@ -7,7 +7,7 @@ differ count less, as in fit_reduction. With --weights it makes one for another 
 where indexing finds it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -18,13 +18,12 @@ import numpy.typing as npt
 import typer
 
 from benchmarks.fit_reduction import fit_whitening
+from benchmarks.training_brands import training_brands
 from marklens import assembly
 from marklens.cli.progress import shown_progress
-from marklens.core.artifacts import read_json
 from marklens.core.images import read_picture
 from marklens.core.ports import Progress
 from marklens.core.types import PATCH_GRID, Bools, LocalViews, Vectors
-from marklens.datasets.icons.brand_split import split_of
 from marklens.embeddings.onnx_embedder import OnnxEmbedder
 from marklens.embeddings.patch_reducer import ENDING, quantised
 from marklens.embeddings.pca_reducer import PcaReducer, fit_pca, to_unit
@@ -71,7 +70,7 @@ def main(
     network = weights or assembly.weights_file(load_settings())
     embedder = OnnxEmbedder(network, BATCH, threads)
     maker = assembly.make_view_maker(ViewOptions(size=embedder.size, figurative=False))
-    brands = training_brands(dataset)
+    brands = some_logos(training_brands(dataset)[0])
     with shown_progress() as progress:
         progress.start("describe", sum(map(len, brands)))
         logos = [_described(dataset, files, maker, embedder, progress) for files in brands]
@@ -86,12 +85,10 @@ def main(
     typer.echo(f"{path}: {path.stat().st_size / 1e6:.2f} MB, of {len(apart):,} pairs of patches")
 
 
-def training_brands(dataset: Path) -> list[list[str]]:
-    """Some logos of each training brand, the same every time."""
-    groups = read_json(dataset / "groups_train.json")
-    assert all(split_of(brand) == "train" for brand in groups)
+def some_logos(brands: Mapping[str, Sequence[str]]) -> list[list[str]]:
+    """Some logos of each brand, the same every time."""
     random = np.random.default_rng(0)
-    return [random.permutation(sorted(files)).tolist()[:HANDS] for _, files in sorted(groups.items())]
+    return [random.permutation(sorted(files)).tolist()[:HANDS] for _, files in sorted(brands.items())]
 
 
 def differences(brand: Sequence[Logo], matching: PcaReducer) -> Iterator[Vectors]:

@@ -1,4 +1,4 @@
-"""Fit the reduction that ships with the bundled network, on logos that belong to no validation or test brand.
+"""Fit the reduction that ships with the bundled network, without held-out brands and their look-alikes.
 
     python -m benchmarks.fit_reduction --dataset logos --index build/brands/views
 
@@ -18,8 +18,8 @@ import numpy as np
 import numpy.typing as npt
 import typer
 
+from benchmarks.training_brands import training_brands
 from marklens import assembly
-from marklens.core.artifacts import read_json
 from marklens.core.types import Ids, Vectors
 from marklens.embeddings.pca_reducer import ENDING, PcaReducer, to_unit
 from marklens.indexing.chunks import load_chunk
@@ -103,19 +103,13 @@ def _scatter(vectors: Vectors) -> Matrix:
 
 
 def _views(index: Path, dataset: Path) -> tuple[Vectors, Ids, Ids]:
-    """Vectors, marks and brands (or -1) of an index's views, without those of held-out brands."""
+    """Vectors, marks and brands (or -1) of an index's views, without what nothing is learned from."""
     folder, vectors, owners, brands, marks = IndexFolder(index), [], [], [], 0
-    held_out = {
-        file
-        for split in ("val", "test")
-        for group in read_json(dataset / f"groups_{split}.json").values()
-        for file in group
-    }
-    training = read_json(dataset / "groups_train.json").values()
-    brand_of = {file: brand for brand, group in enumerate(training) for file in group}
+    training, left_out = training_brands(dataset)
+    brand_of = {file: brand for brand, files in enumerate(training.values()) for file in files}
     for path in folder.chunks(load_complete(folder).chunks):
         chunk = load_chunk(path)
-        keep = np.array([mark.file not in held_out for mark in chunk.marks], np.bool_)[chunk.owners]
+        keep = np.array([mark.file not in left_out for mark in chunk.marks], np.bool_)[chunk.owners]
         brand = np.array([brand_of.get(mark.file, -1) for mark in chunk.marks], np.int64)
         vectors.append(to_unit(chunk.vectors[keep].astype(np.float32)))
         owners.append(chunk.owners[keep].astype(np.int64) + marks)

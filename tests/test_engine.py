@@ -3,10 +3,13 @@
 from pathlib import Path
 
 import numpy as np
+from tests.small_index import build, draw_mark
+from tests.watching.filings import save, write_manifest
 
 from marklens.assembly import open_engine
 from marklens.core.images import read_picture
 from marklens.core.types import Candidate, Filter, ViewKind
+from marklens.reranking.scoring import Weights
 from marklens.retrieval.view_pairs import best_pairs
 from marklens.settings import load_settings
 
@@ -54,8 +57,24 @@ def test_only_what_is_worth_it_becomes_a_hit(index: Path, marks: Path) -> None:
     least = every[4].score
     near = engine.search(picture, 20, worth=lambda score, scores: score >= least).hits
     assert [(hit.mark.id, hit.score) for hit in near] == [(hit.mark.id, hit.score) for hit in every[:5]]
-    assert engine.search(picture, 3, worth=lambda score, scores: score >= least).hits == every[:3]
+    # however many rank before: what is alike by name alone ranks last
+    assert [
+        hit.number for hit in engine.search(picture, 2, worth=lambda score, scores: score < least).hits
+    ] == [hit.number for hit in every if hit.score < least] + [
+        hit.number for hit in engine.search(picture, 100).hits[20:]
+    ]
     assert not engine.search(picture, worth=lambda score, scores: False).hits
+
+
+def test_where_names_alone_count_all_that_are_called_so_are_found(tmp_path: Path) -> None:
+    rows = [{"file": f"m{number}.png", "text": "Starlux" if number % 2 else None} for number in range(30)]
+    for number in range(30):
+        save(tmp_path / "marks" / f"m{number}.png", draw_mark(number))
+    build(tmp_path / "index", write_manifest(tmp_path / "marks", rows))
+    engine = open_engine(tmp_path / "index", load_settings(search={"depth": 20}))
+    picture = read_picture(tmp_path / "marks" / "m2.png")
+    by_name = engine.search(picture, 20, text="Starlux", weights=Weights(0, 0, 1, 0), names=3).hits
+    assert len(by_name) == 15 and all(hit.score == 1 for hit in by_name)
 
 
 def test_a_mirrored_copy_is_found_as_the_mark_itself(index: Path, marks: Path) -> None:

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from marklens.core.artifacts import identity, sha256
+from marklens.core.artifacts import sha256, state_of
 from marklens.core.errors import ArtifactError, IndexMismatchError, UsageError
 from marklens.core.ports import LocalStore, VectorStore
 from marklens.embeddings.onnx_embedder import OnnxEmbedder, bundled_weights
@@ -159,7 +159,7 @@ class _Files:
     store: VectorStore
     reducer: PcaReducer
     patches: PatchStore | None
-    texts: tuple[int, int] | None
+    texts: tuple[int, ...] | None
     version: str
 
 
@@ -171,7 +171,7 @@ def _open_files(folder: IndexFolder, manifest: Manifest, catalog: Catalog, patch
         kept = PatchStore(folder.patches) if patches else None
         if kept is not None:
             require_counts(folder, manifest, held.marks + held.removed, len(kept))
-        files = _Files(folder, store, reducer, kept, identity(folder.texts), sha256(folder.manifest))
+        files = _Files(folder, store, reducer, kept, state_of(folder.texts), sha256(folder.manifest))
         if Manifest.load(folder) != manifest:
             raise ArtifactError(f"the files of {folder.root} may be of two states")
     except ArtifactError as error:
@@ -213,10 +213,10 @@ def _assembled(
     )
 
 
-def _open_names(folder: IndexFolder, opened: tuple[int, int] | None) -> TextMatcher:
+def _open_names(folder: IndexFolder, opened: tuple[int, ...] | None) -> TextMatcher:
     """The texts of an index, if they are still those that it had when it was opened."""
     names = TextMatcher(TextIndex.load(folder.texts))
-    if identity(folder.texts) != opened:
+    if state_of(folder.texts) != opened:
         raise ArtifactError(f"the index in {folder.root} was changed by another process: open it again")
     return names
 

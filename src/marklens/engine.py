@@ -21,13 +21,13 @@ from marklens.core.types import (
     View,
     ViewKind,
 )
-from marklens.naming import NameSearch
+from marklens.naming import NAMED, NameSearch
 from marklens.preprocessing.mask_store import decode_mask
 from marklens.preprocessing.pipeline import ViewMaker
 from marklens.query_maker import QueryMaker
 from marklens.reranking.aspects import why_nothing_counts
 from marklens.reranking.reranker import Ranked, Reranker
-from marklens.reranking.scoring import Channels, Weights
+from marklens.reranking.scoring import Calibration, Channels, Weights
 from marklens.results import Explained, Query, SearchResult
 from marklens.retrieval.candidates import CandidateFinder
 from marklens.retrieval.catalog import Catalog
@@ -89,6 +89,7 @@ class Engine:
         stop: StopFlag | None = None,
         mirrored: bool = False,
         worth: Worth | None = None,
+        names: int = NAMED,
     ) -> SearchResult:
         """Find the marks most like a picture, and like a name if one is given or read.
 
@@ -102,7 +103,8 @@ class Engine:
             weights: of the channels, for this search alone; None takes the engine's.
             stop: looked at between the stages.
             mirrored: whether the picture is asked for left to right as well.
-            worth: which of the first `top` become hits; None takes all.
+            worth: every mark that it takes becomes a hit, whatever its rank; None takes the first `top`.
+            names: how many marks a name brings; as many as stage 1 does where names alone count.
 
         Raises:
             PictureError: there is nothing on the picture.
@@ -112,9 +114,9 @@ class Engine:
         pictures = [picture] if isinstance(picture, np.ndarray) else picture
         query = self._queries.of_pictures(pictures, read and text is None, mirrored or self._mirrored, watch)
         if text is None and query.reading is not None:
-            text = query.reading.text
+            text = words_said(None, query.reading)
         watch.lap("recall")
-        return self._found(query, top, wanted, rerank, text, weights, watch, worth)
+        return self._found(query, top, wanted, rerank, text, weights, watch, worth, names)
 
     @one_blas_thread()
     def search_mark(
@@ -149,6 +151,11 @@ class Engine:
         return self._found(query, top, wanted, rerank, text, weights, watch)
 
     @property
+    def calibration(self) -> Calibration:
+        """What puts the channels on one scale."""
+        return self._reranker.calibration
+
+    @property
     def weights(self) -> Weights:
         """Of the channels, unless a search brings its own."""
         return self._reranker.weights
@@ -167,15 +174,17 @@ class Engine:
         weights: Weights | None,
         watch: Stopwatch,
         worth: Worth | None = None,
+        names: int = NAMED,
     ) -> SearchResult:
         """Both stages for a query that is described."""
+        weights = weights or self.weights
+        names = self.depth if weights.only_text else names
         candidates = self.candidates(query.vectors, query.kinds, max(top, self.depth), wanted)
-        candidates, texts = self._names.join(text, query.vectors, query.kinds, candidates, wanted)
+        candidates, texts = self._names.join(text, query.vectors, query.kinds, candidates, wanted, names)
         watch.lap("retrieve")
         ranked = self._reranker.rerank(query.local if rerank else None, candidates, texts, weights)
-        weights = weights or self.weights
         said = [found for found in ranked if weights.count(found.scores)]  # of the rest a 0 would say nothing
-        chosen = [each for each in said[:top] if worth is None or worth(each.score, each.scores)]
+        chosen = said[:top] if worth is None else [each for each in said if worth(each.score, each.scores)]
         hits = self._hits(
             [(each.candidate.number, each.score, each.scores, each.candidate.views) for each in chosen]
         )

@@ -43,6 +43,7 @@ class NameSearch:
         kinds: tuple[ViewKind, ...],
         known: Sequence[Candidate],
         wanted: Filter | None = None,
+        names: int = NAMED,
     ) -> tuple[list[Candidate], Vectors]:
         """Candidates by picture, joined by the marks called like the text, with their text channel.
 
@@ -52,13 +53,14 @@ class NameSearch:
             kinds: of these views.
             known: what stage 1 brought.
             wanted: what every mark must satisfy.
+            names: how many marks the text brings.
 
         Returns:
             the candidates, and float32 (n,), NaN for those without text.
         """
         if text is None:
             return list(known), np.full(len(known), np.nan, np.float32)
-        found = self.search(text, NAMED, wanted)
+        found = self.search(text, names, wanted)
         missing = sorted({number for number, _ in found} - {candidate.number for candidate in known})
         candidates = [*known, *self._finder.compare(vectors, kinds, missing)]
         numbers = [candidate.number for candidate in candidates]

@@ -14,6 +14,7 @@ from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
 
@@ -272,7 +273,7 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Flags are stronger than the environment, the environment is stronger than the file."""
-        file = Path(os.environ.get("MARKLENS_CONFIG", "marklens.toml"))
+        file = Path(os.environ.get("MARKLENS_CONFIG") or "marklens.toml")
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, file)
 
 
@@ -299,8 +300,12 @@ def load_settings(**flags: dict[str, Any]) -> Settings:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         raise UsageError(f"setting {place}: {first['msg']}") from None
+    except SettingsError as error:
+        raise UsageError(
+            f'a variable of the environment is no JSON: write lists as ["a", "b"] ({error})'
+        ) from None
     except ValueError as error:  # TOML that does not parse
-        raise UsageError(f"marklens.toml cannot be read: {error}") from None
+        raise UsageError(f"{config or 'marklens.toml'} cannot be read: {error}") from None
 
 
 def _refuse_unknown_variables() -> None:

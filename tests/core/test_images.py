@@ -6,6 +6,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
@@ -118,7 +119,8 @@ def test_palette_and_grey_transparency() -> None:
     blue = min(
         range(4), key=lambda i: abs(palette.getpalette()[3 * i + 2] - 200) + palette.getpalette()[3 * i]
     )
-    assert decode(saved(palette, "PNG", transparency=blue))[35, 5].tolist() == [255, 255, 255]
+    # white borders on what is transparent, and would be lost on white
+    assert decode(saved(palette, "PNG", transparency=blue))[35, 5].tolist() == [0, 0, 0]
     grey = Image.new("LA", (20, 20), (0, 0))
     grey.paste((90, 255), (5, 5, 15, 15))
     pixels = decode(saved(grey, "PNG"))
@@ -315,6 +317,20 @@ def test_a_mark_that_is_dark_in_part_is_laid_on_white() -> None:
     picture[20:40, 10:20, :3] = 0
     assert flatten(picture)[5, 5].tolist() == [255, 255, 255]
     assert flatten(np.zeros((9, 9, 4), np.uint8)).min() == 255  # nothing is seen at all
+
+
+def test_white_words_beside_a_coloured_symbol_are_laid_on_black() -> None:
+    picture = np.zeros((60, 120, 4), np.uint8)
+    cv2.circle(picture, (25, 30), 18, (200, 30, 30, 255), -1)
+    cv2.putText(picture, "ACME", (50, 40), cv2.FONT_HERSHEY_SIMPLEX, 0.8, (255, 255, 255, 255), 3)
+    assert flatten(picture)[0, 0].tolist() == [0, 0, 0]
+    carded = np.full((60, 120, 4), 255, np.uint8)  # a white card with round corners
+    carded[[0, 0, -1, -1], [0, -1, 0, -1], 3] = 0
+    cv2.circle(carded, (25, 30), 18, (200, 30, 30, 255), -1)
+    outlined = np.zeros((60, 120, 4), np.uint8)
+    cv2.circle(outlined, (60, 30), 25, (255, 255, 255, 255), -1)
+    cv2.circle(outlined, (60, 30), 18, (200, 30, 30, 255), -1)
+    assert flatten(carded)[0, 0].tolist() == flatten(outlined)[0, 0].tolist() == [255, 255, 255]
 
 
 @pytest.mark.parametrize("white", [255, 1023, 4095, 16383, 65535])

@@ -70,9 +70,21 @@ def test_a_turned_line_is_laid_flat() -> None:
     polygon = cv2.boxPoints(((50, 50), (60, 10), 30)).astype(np.float32)
     cv2.fillPoly(picture, [np.rint(polygon).astype(np.int32)], (255, 255, 255))
     line = cut_line(picture, TextRegion(polygon, 1.0))
-    assert line.shape[:2] == (10, 60) and line.mean() > 225
+    # with the pixels that its edges run through, and a little of what is around it
+    assert line.shape[:2] == (13, 63) and line[2:-2, 2:-2].mean() > 225
     upright = TextRegion(np.array([[40, 10], [50, 10], [50, 90], [40, 90]], np.float32), 1.0)
-    assert cut_line(picture, upright).shape[:2] == (10, 80)
+    assert cut_line(picture, upright).shape[:2] == (83, 13)
+
+
+@pytest.mark.parametrize("turn", [0, 1, -1])
+def test_words_are_read_upright_upwards_and_downwards(turn: int) -> None:
+    """However tall the region is: a short word may be taller than wide."""
+    text = "It" if turn == 0 else "Harbour"
+    picture = np.ascontiguousarray(np.rot90(word(text), turn))
+    rows, columns = np.nonzero(picture.min(axis=2) < 128)
+    tight = box(columns.min(), rows.min(), columns.max(), rows.max())
+    read = PpOcrReader().read(picture, [tight])
+    assert read is not None and read.text == text
 
 
 class _Reader:

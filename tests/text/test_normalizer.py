@@ -98,3 +98,50 @@ def test_normalising_twice_changes_nothing(text: str) -> None:
     assert plain(once) == once.split() or len(plain(once)) < len(
         once.split()
     )  # a legal form came to stand last
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Mike and Ike", ["mike", "and", "ike"]),
+        ("Mazel Tov", ["mazel", "tov"]),
+        ("Kung Pao", ["kung", "pao"]),
+        ("Sea Spa", ["sea", "spa"]),
+        ("PT Cruiser", ["pt", "cruiser"]),
+        ("AO.com", ["ao", "com"]),
+        ("Barilla S.p.A.", ["barilla"]),
+        ("Škoda Auto a.s.", ["skoda", "auto"]),
+        ("A.S.", ["as"]),
+    ],
+)
+def test_legal_forms_that_are_words_as_any_go_only_with_dots(text: str, words: list[str]) -> None:
+    assert [word.letters for word in words_of(text)] == words
+
+
+@pytest.mark.parametrize(
+    ("text", "other"),
+    [
+        ("株式会社ソニー", "ソニー"),
+        ("ソニー株式会社", "ソニー"),
+        ("㈱ソニー", "ソニー"),
+        ("上海机床有限公司", "上海机床"),
+        ("삼성 주식회사", "삼성"),
+        ("㈜삼성", "삼성"),
+        ("そにー", "ソニー"),
+        ("٧٧", "77"),
+        ("I❤️NY", "I❤NY"),
+        ("نـايك", "نايك"),
+        ("Kauf\u00adhaus\u2060", "Kaufhaus"),
+    ],
+)
+def test_scripts_that_part_no_words_and_marks_that_nobody_sees(text: str, other: str) -> None:
+    assert words_of(text) == words_of(other) != ()
+
+
+def test_a_legal_form_alone_is_a_name_in_every_script() -> None:
+    assert [word.letters for word in words_of("株式会社")] == ["株式会社"]
+
+
+def test_long_numbers_are_cut_as_they_are_spelled() -> None:
+    (word,) = words_of("7" * 120)
+    assert len(word.letters) == 30

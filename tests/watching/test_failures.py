@@ -110,4 +110,5 @@ def test_what_kills_or_hangs_a_decoder_costs_itself(
         ("a1.png", "crashed"), ("a2.png", "hung"),
     ]  # fmt: skip
     assert [found["filing"]["id"] for found in answer["conflicts"]] == ["b"]
-    assert watch()["known"] == 3
+    monkeypatch.setenv("MARKLENS_BUILD__TIMEOUT", "1")
+    assert watch()["known"] == 2, "the machine may have been busy: what hung is tried again"

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from marklens.core.types import Hit, Mark, Scores
+from marklens.core.types import Fault, Hit, Mark, Scores
 from marklens.risk import Risk
-from marklens.watching.conflicts import Conflict, Question
+from marklens.watching.conflicts import Conflict, Question, make_conflict
 from marklens.watching.filings import Key
 from marklens.watching.reporting import conflicts_table
 from marklens.watching.state import WatchState
@@ -39,6 +39,7 @@ INSERT INTO recipes VALUES (1, '{}');
 INSERT INTO filings (number, digest, id, recipe) VALUES (1, 'digest', 'A', 1);
 INSERT INTO conflicts (rowid, filing, mark, score, document) VALUES (4, 1, 'M1', 0.5, '{"n": 4}');
 INSERT INTO conflicts (rowid, filing, mark, score, document) VALUES (9, 1, 'M2', 0.5, '{"n": 9}');
+INSERT INTO faults VALUES ('x.png', 'empty', 'the file has 0 bytes', NULL);
 PRAGMA application_id = 0x4D6B5761;
 PRAGMA user_version = 1;
 """
@@ -97,6 +98,19 @@ def test_a_filing_that_cannot_be_looked_at_again_keeps_its_conflicts(tmp_path: P
         assert picture == "data:,"
 
 
+def test_a_fault_is_told_once_of_one_content(tmp_path: Path) -> None:
+    fault = Fault("0001.jpg", "truncated", "it ends early")
+    with open_state(tmp_path / "s.sqlite") as state:
+        for digest in ("monday", "monday", "tuesday"):
+            state.note(fault, digest)
+            report = state.bind(tmp_path / f"{digest}.html", {}, 10)
+            told = len(state.faults_of(report))
+            state.mark_written(report)
+        assert told == 1
+        state.note(fault, "tuesday")
+        assert state.faults_of(state.bind(tmp_path / "none.html", {}, 10)) == []
+
+
 def test_a_state_of_the_first_version_goes_on(tmp_path: Path) -> None:
     path = tmp_path / "s.sqlite"
     with closing(sqlite3.connect(path)) as db:
@@ -104,10 +118,12 @@ def test_a_state_of_the_first_version_goes_on(tmp_path: Path) -> None:
     for _ in range(2):
         with open_state(path) as state:
             assert [number for number, _ in state.conflicts_after(0, 10)] == [4, 9]
+            assert state.watched() is None
     with open_state(path) as state:
         look(state, conflict("M2"), conflict("M5"))
         kept, new = numbered(state)
         assert kept == 9 < new
+        assert [fault.item for fault in state.faults_of(state.bind(tmp_path / "r.html", {}, 10))] == ["x.png"]
 
 
 @pytest.mark.parametrize("between", [",", ";", "\t"])
@@ -127,6 +143,21 @@ def test_no_cell_begins_a_formula_whatever_parts_the_cells(owner: str, between: 
 
 def hit(name: str, score: float, words: float | None) -> Hit:
     return Hit(1, 0, Mark(name, "x.png", Path("x.png")), score, Scores(text=words), ())
+
+
+def test_a_mark_that_is_no_earlier_one_is_said_to_be() -> None:
+    def mark(name: str, day: str) -> Mark:
+        return Mark(name, "x.png", Path("x.png"), attributes={"filing_date": day})
+
+    def reasons(filing: Mark, other: Mark) -> tuple[str, ...]:
+        return make_conflict(filing, None, Hit(1, 0, other, 0.9, Scores(), ()), 0, {}).risk.reasons
+
+    assert reasons(mark("1", "2026-08-03"), mark("2", "2001"))[0].startswith("status")
+    assert reasons(mark("1", "2019-05"), mark("2", "2024-01-01"))[0] == (
+        "filed before the mark of the portfolio: 2019-05, the mark 2024-01-01"
+    )
+    assert reasons(mark("1", "2024"), mark("2", "2024-06"))[0].startswith("status"), "nobody knows"
+    assert reasons(mark("1", "2026"), mark("1", "2026"))[0] == "the same number: perhaps the mark itself"
 
 
 def test_names_have_a_top_of_their_own_and_what_is_left_out_is_counted() -> None:

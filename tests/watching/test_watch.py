@@ -153,7 +153,38 @@ def test_other_settings_look_again_only_when_asked(watch: Watch, call: Call, por
     assert pairs(watch("--recheck")) == PLANTED
     assert watch("--recheck")["checked"] == 0, "all were looked at in this way by now"
     wider = watch("--recheck", "--threshold", "0", "--top", 2)
-    assert len(wider["conflicts"]) == 11, "what was told is not told again"
+    assert len(wider["conflicts"]) == 14, "what was told is not told again, and takes no place"
+
+
+def test_what_was_told_takes_no_place_of_what_is_new(watch: Watch) -> None:
+    before = watch("--threshold", "0", "--top", "1")
+    after = watch("--recheck", "--threshold", "0", "--top", "2")
+    filings = [found["filing"]["id"] for found in before["conflicts"]]
+    assert filings and set(filings) <= {found["filing"]["id"] for found in after["conflicts"]}
+    told = {(found["filing"]["id"], found["mark"]["id"]) for found in before["conflicts"]}
+    assert not told & {(found["filing"]["id"], found["mark"]["id"]) for found in after["conflicts"]}
+
+
+def test_a_state_is_of_one_portfolio(
+    watch: Watch, call: Call, portfolio: Path, filings: Path, tmp_path: Path
+) -> None:
+    watch()
+    moved = tmp_path / "moved"
+    moved.symlink_to(portfolio)
+    asked = ("watch", filings, "--index", moved, "--out", "report.html", "--threshold", 0.8)
+    status, out, err = call(*asked)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert f"a watch over {portfolio}" in err and "--state" in err
+    assert call(*asked, "--recheck")[0] == call(*asked)[0] == 0
+    assert "moved" in call(*asked[:3], portfolio, *asked[4:])[2]
+
+
+def test_a_page_says_what_it_takes_to_repeat_the_watch(watch: Watch, tmp_path: Path) -> None:
+    watch("--name-threshold", "0.9", "--where", "owner=ACME", "--since", "2020", "--read")
+    page = (tmp_path / "report.html").read_text()
+    for said in ("index", "network", "threshold", "name threshold", "owner = ACME", "filed since",
+                 "2020-01-01", "date", "Marklens", "filings looked at in this run"):  # fmt: skip
+        assert said in page
 
 
 def test_only_marks_of_the_portfolio_count(watch: Watch, tmp_path: Path) -> None:

@@ -74,7 +74,9 @@ class ServedWatch:
         was_known = known is not None
         if known is None:
             picture = decode()
-            conflicts = find_conflicts(engine, question, filing, picture, partial(page_reason, engine), stop)
+            conflicts = find_conflicts(
+                engine, question, filing, picture, partial(page_reason, engine), stop=stop
+            )
             shown = data_uri(picture) if conflicts else None
             with self._state() as state:
                 if state.known(key) is None:  # the same filing may have come twice at once

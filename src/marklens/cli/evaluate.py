@@ -53,6 +53,8 @@ def evaluate(
 
     Example: marklens evaluate --index my-index --groups groups.json
     """
+    from loguru import logger
+
     from marklens.assembly import open_engine
     from marklens.settings import load_settings
 
@@ -67,6 +69,8 @@ def evaluate(
         asked = _asked(engine, groups, pairs, chosen, protocol)
         evaluation = measure(engine, asked, candidates, progress, rerank=not no_rerank)
     if as_json:
+        if asked.faults:
+            logger.warning("{}", asked.faults)
         print_json(evaluation.to_json())
     else:
         _print(evaluation, asked.faults)

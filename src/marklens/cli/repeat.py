@@ -54,7 +54,8 @@ def _told(changes: "Changes") -> list[str]:
     same = {
         "index": changes.same_index,
         "network": changes.same_model,
-        "picture": changes.same_pictures,
+        **({} if changes.same_pictures is None else {"picture": changes.same_pictures}),
+        "Marklens": changes.same_marklens,
         "settings": changes.same_settings,
         "hits": changes.same_hits,
     }

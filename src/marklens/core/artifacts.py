@@ -141,6 +141,18 @@ def identity(path: Path) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
+def state_of(path: Path) -> tuple[int, ...] | None:
+    """What tells a file that is replaced, never changed, from another one; None where there is none.
+
+    The number alone does not: a file that nobody has open leaves it to the next.
+    """
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size
+
+
 def remove_temporary(folder: Path) -> None:
     """Remove what killed processes left half written in a folder; no other may be writing there now."""
     for path in folder.glob(".*.tmp"):

@@ -14,7 +14,9 @@ MarklensError                exit status 1: the work failed
 └── Interrupted              stopped by SIGINT or SIGTERM; says how to resume
 """
 
-OF_THE_MACHINE = frozenset({"machine", "worker-died", "worker-hung", "killed", "failed"})
+OF_THE_MACHINE = frozenset(
+    {"machine", "worker-died", "worker-hung", "killed", "failed", "unreadable", "missing-file"}
+)
 """Kinds of faults that say more of the machine at that moment than of the picture: it may be tried again."""
 
 

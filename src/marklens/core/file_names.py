@@ -20,11 +20,11 @@ class FileFinder:
 
     def __init__(self, files: Mapping[int, str]) -> None:
         self._by_path: defaultdict[str, list[int]] = defaultdict(list)
-        self._by_name: defaultdict[str, list[int]] = defaultdict(list)
+        self._by_name: defaultdict[str, list[tuple[int, str]]] = defaultdict(list)
         for number, file in files.items():
             key = fold(file)
             self._by_path[key].append(number)
-            self._by_name[_bare(key)].append(number)
+            self._by_name[_bare(key)].append((number, key))
 
     def has(self, file: str) -> bool:
         """Whether a file may be meant: one of that path, or of that name where no folder is given."""
@@ -32,9 +32,20 @@ class FileFinder:
         return key in self._by_path or key in self._by_name
 
     def find(self, file: str) -> list[int]:
-        """The numbers of the files that may be meant: none, one, or several."""
+        """The numbers of the files that may be meant: none, one, or several.
+
+        Where no file has that path, those whose path ends in it, or that it ends in: the same name in another
+        folder is another file.
+        """
         key = fold(file)
-        return self._by_path.get(key) or self._by_name.get(_bare(key), [])
+        if found := self._by_path.get(key):
+            return found
+        alike = self._by_name.get(_bare(key), ())
+        return [number for number, path in alike if _ends_in(path, key) or _ends_in(key, path)]
+
+
+def _ends_in(path: str, end: str) -> bool:
+    return path.endswith(f"/{end}")
 
 
 def _bare(key: str) -> str:

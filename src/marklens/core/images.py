@@ -33,6 +33,10 @@ SVG_CROPPED_SIDE = 4096
 """Pixels at most for one of which only a part is wanted: a twentieth still has two hundred."""
 WHITE_MARK_LUMA = 200
 """Opaque pixels at least this bright (0..255) count as white when the ground is chosen."""
+BLACK_LUMA = 64
+"""Below it a pixel would be lost on black."""
+FADING_SHARE = 1 / 3
+"""Of the rim of a mark, from which so much white would be lost on white."""
 DARK_SHARE = 0.03
 """Of its solid pixels, up to which a white mark may have others: dirt, a hairline."""
 DEEP_WHITES = (255.0, 1023.0, 4095.0, 16_383.0, 65_535.0)
@@ -114,20 +118,31 @@ def flatten(picture: Pixels) -> Pixels:
     rgb, alpha = picture[..., :3], picture[..., 3]
     if alpha.min() == 255:
         return np.ascontiguousarray(rgb)
-    ground = 0 if _is_white(rgb, alpha) else 255
     spread = cv2.merge([alpha, alpha, alpha])
     over = cv2.multiply(rgb, spread, scale=1 / 255)
-    return np.asarray(over if ground == 0 else cv2.add(over, cv2.bitwise_not(spread)), np.uint8)
+    dark = _fades_on_white(rgb, alpha)
+    return np.asarray(over if dark else cv2.add(over, cv2.bitwise_not(spread)), np.uint8)
 
 
-def _is_white(rgb: Pixels, alpha: npt.NDArray[np.uint8]) -> bool:
-    """Whether what is seen most of is white, but for a few dark pixels; fringes of edges are not asked."""
+def _fades_on_white(rgb: Pixels, alpha: npt.NDArray[np.uint8]) -> bool:
+    """Whether a mark was made for dark pages: it is white, or parts are that border on what is transparent.
+
+    A few dark pixels of a white mark are dirt, and fringes of edges are not asked. A white card or outline
+    around a mark is all that borders on what is transparent: then none of the mark fades.
+    """
     most = int(alpha.max())
-    solid = alpha > 0.9 * most
-    if not most or (alpha > most // 2).all():
+    if not most or int(alpha.min()) > most // 2:
         return False
-    dark = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)[solid] < WHITE_MARK_LUMA
-    return bool(dark.mean() <= DARK_SHARE)
+    solid = alpha > 0.9 * most
+    luma = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.uint8)
+    if (luma[solid] < WHITE_MARK_LUMA).mean() <= DARK_SHARE:
+        return True
+    inside = cv2.erode(solid.view(np.uint8), np.ones((3, 3), np.uint8), borderValue=1).view(np.bool_)
+    rim = luma[solid & ~inside]
+    if not len(rim):
+        return False
+    white, black = (rim >= WHITE_MARK_LUMA).mean(), (rim < BLACK_LUMA).mean()
+    return bool(white >= FADING_SHARE and 1 - white > DARK_SHARE and black <= DARK_SHARE)
 
 
 def _size_within(shape: tuple[int, ...], side: int) -> tuple[int, int]:

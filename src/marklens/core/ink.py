@@ -15,6 +15,16 @@ PALE_TOLERANCE = 8
 """Used instead where nothing passes the other: a pale mark on white is still a mark."""
 GROUND_SHARE = 0.6
 """Share of border pixels that must agree for the border to be a ground colour."""
+CORNER_REACH = 0.02
+"""Share of the shorter side along which an edge is looked at from a corner."""
+CORNERS_SHARE = 0.9
+"""Share of such pixels that must agree."""
+LINE_WIDTH = 0.02
+"""Share of the shorter side up to which a dark edge is a line around the ground."""
+PAPER = 200
+"""Every channel of a ground within such a line is at least so light."""
+PAPER_SHARE = 0.4
+"""Share of the picture that shows it."""
 SPECK_AREA = 4
 """Pixels up to which a lone spot is dirt or compression noise, not part of the mark."""
 DOTTED_SHARE = 0.05
@@ -39,15 +49,53 @@ class Ground:
 
 
 def find_ground(picture: Pixels) -> Ground:
-    """Read the ground colour off the border: the channel-wise median, if most of the border agrees.
+    """Read the ground colour off the border.
 
+    It is what all corners show, as a tile with round ones may fill the rest of the border; else the
+    channel-wise median of the border, if most of it agrees. A dark line around a light ground is no ground.
     A mark paler than `GROUND_TOLERANCE` lowers the tolerance to `PALE_TOLERANCE`.
     """
-    border = np.concatenate([picture[0], picture[-1], picture[1:-1, 0], picture[1:-1, -1]])
-    color = np.median(border, axis=0).astype(np.uint8)
-    uniform = find_ink(border[None], Ground(color, True)).mean() <= 1 - GROUND_SHARE
-    ground = Ground(color, bool(uniform))
+    ground = _agreed(_corners(picture), CORNERS_SHARE) or _agreed(_ring(picture, 0), GROUND_SHARE)
+    if ground is None:
+        ground = Ground(_median(_ring(picture, 0)), False)
+    else:
+        ground = _within_line(picture, ground) or ground
     return ground if _has_mark(find_ink(picture, ground)) else replace(ground, tolerance=PALE_TOLERANCE)
+
+
+def _agreed(pixels: Pixels, share: float) -> Ground | None:
+    """The colour that so many of some pixels (n, 3) agree on."""
+    ground = Ground(_median(pixels), True)
+    return ground if find_ink(pixels[None], ground).mean() <= 1 - share else None
+
+
+def _median(pixels: Pixels) -> npt.NDArray[np.uint8]:
+    return np.asarray(np.median(pixels, axis=0), np.uint8)
+
+
+def _ring(picture: Pixels, depth: int) -> Pixels:
+    """The pixels (n, 3) that many steps from the edge."""
+    inside = picture[depth : len(picture) - depth, depth : picture.shape[1] - depth]
+    return np.concatenate([inside[0], inside[-1], inside[1:-1, 0], inside[1:-1, -1]])
+
+
+def _corners(picture: Pixels) -> Pixels:
+    """The pixels (n, 3) of the edge that are near a corner."""
+    height, width = picture.shape[:2]
+    reach = min(height, width, max(2, round(CORNER_REACH * min(height, width))))
+    rows, columns = (np.r_[:reach, side - reach : side] for side in (height, width))
+    return np.concatenate([picture[0, columns], picture[-1, columns], picture[rows, 0], picture[rows, -1]])
+
+
+def _within_line(picture: Pixels, ground: Ground) -> Ground | None:
+    """The light ground behind a dark line that runs along the edge, as scans and extracts have it."""
+    depth = max(4, round(LINE_WIDTH * min(picture.shape[:2])))
+    if 8 * depth > min(picture.shape[:2]):
+        return None
+    paper = _agreed(_ring(picture, depth), CORNERS_SHARE)
+    if paper is None or paper.color.min() < PAPER or int(ground.color.max()) > PAPER - GROUND_TOLERANCE:
+        return None
+    return paper if find_ink(picture, paper).mean() <= 1 - PAPER_SHARE else None
 
 
 def _has_mark(ink: Bools) -> bool:

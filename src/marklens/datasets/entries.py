@@ -170,7 +170,9 @@ def _items(value: Any) -> Iterator[Any]:
         if isinstance(item, str):
             # an office writes "A" before codes of its auxiliary sections
             yield from (
-                part for part in _SEPARATORS.split(item.strip().strip("[]\"'")) if part not in {"", "A"}
+                code
+                for part in _SEPARATORS.split(item)
+                if (code := part.strip().strip("[]\"'").strip()) not in {"", "A"}
             )
         elif item is not None:
             yield item

@@ -74,7 +74,7 @@ class FolderDataset:
                 return
             seen.add((status.st_dev, status.st_ino))
             with os.scandir(folder) as scan:
-                entries = sorted((entry.name, entry.is_dir(), entry.is_file()) for entry in scan)
+                entries = sorted((entry.name, *_kind_of(entry, prefix, on_fault)) for entry in scan)
         except OSError as error:
             on_fault(Fault(prefix or str(folder), "unreadable", error.strerror or str(error)))
             return
@@ -88,6 +88,15 @@ class FolderDataset:
                 yield prefix + name
             else:
                 skipped[ending] += 1
+
+
+def _kind_of(entry: os.DirEntry[str], prefix: str, on_fault: OnFault) -> tuple[bool, bool]:
+    """Whether it is a folder, and whether a file; a link in a circle is neither."""
+    try:
+        return entry.is_dir(), entry.is_file()
+    except OSError as error:
+        on_fault(Fault(prefix + entry.name, "unreadable", error.strerror or str(error)))
+        return False, False
 
 
 def _ignore(_fault: Fault) -> None:

@@ -151,7 +151,8 @@ def _named_file(entry: dict[str, Any], listing: _Listing, on_fault: OnFault) -> 
     if not isinstance(named, str) or not named.strip():
         on_fault(Fault(str(entry.get("id", "")), "bad-entry", f"the entry names no file: {named!r}"))
         return None
-    name = named.strip().replace("\\", "/").removeprefix("./").removeprefix("images/")
+    name = named.strip().replace("\\", "/").removeprefix("./")
+    name = name[len("images/") :] if name.lower().startswith("images/") else name
     if not _is_picture(name):
         on_fault(Fault(name, "not-a-picture", "the ending is of no picture format that can be read"))
         return None
@@ -175,7 +176,7 @@ def _load(path: Path) -> list[Any]:
     try:
         if path.stat().st_size > MAX_JSON_BYTES:
             raise ValueError(f"larger than {MAX_JSON_BYTES >> 30} GB: split it")
-        document = json.loads(path.read_bytes())
+        document = json.loads(_text_of(path.read_bytes()))
     except OSError as error:
         raise ValueError(error.strerror or str(error)) from error
     except RecursionError:
@@ -183,6 +184,14 @@ def _load(path: Path) -> list[Any]:
     if not isinstance(document, list):
         raise ValueError(f"holds a {type(document).__name__} where a list of entries should stand")
     return document
+
+
+def _text_of(written: bytes) -> str:
+    """JSON in one of its encodings; where it is none, as Windows writes: one odd letter costs no year."""
+    try:
+        return written.decode(json.detect_encoding(written))
+    except UnicodeDecodeError:
+        return written.decode("cp1252", "replace")
 
 
 def _has_entries(path: Path) -> bool:

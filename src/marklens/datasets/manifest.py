@@ -92,7 +92,7 @@ class ManifestDataset:
     def _locate(self, written: str) -> tuple[str, Path]:
         """The mark's file name and where it is: relative to the manifest where it lies below it."""
         path = Path(os.path.normpath(self.root / written))
-        if not path.exists() and "\\" in written:
+        if "\\" in written and not os.path.exists(path):
             return self._locate(written.replace("\\", "/"))
         root = Path(os.path.normpath(self.root))
         return (path.relative_to(root).as_posix() if path.is_relative_to(root) else written), path
@@ -158,7 +158,7 @@ def _fault_of(item: str, file: str, path: Path, files: set[Path]) -> Fault | Non
         )
     if path in files:
         return Fault(item, "repeated-file", f"an earlier line names {file!r}; the first one counts")
-    if not path.is_file():
+    if not os.path.isfile(path):  # unlike pathlib it says False of names that no disk takes
         return Fault(item, "missing-file", f"{file!r} does not exist")
     return None
 
@@ -176,13 +176,19 @@ def _mark(
 
 
 def _encoding_of(path: Path) -> str:
-    """UTF-8 where every byte allows it, else Latin-1, which allows everything."""
-    decoder = codecs.getincrementaldecoder("utf-8")()
+    """UTF-8 where every byte allows it, else what Windows writes, else Latin-1, which allows everything."""
+    tried = {"utf-8": "utf-8-sig", "cp1252": "cp1252"}
+    return next((name for encoding, name in tried.items() if _decodes(path, encoding)), "latin-1")
+
+
+def _decodes(path: Path, encoding: str) -> bool:
+    """Whether a file's bytes are text in an encoding."""
+    decoder = codecs.getincrementaldecoder(encoding)()
     with path.open("rb") as handle:
         try:
             while chunk := handle.read(_CHUNK):
                 decoder.decode(chunk)
             decoder.decode(b"", final=True)
         except UnicodeDecodeError:
-            return "latin-1"
-    return "utf-8-sig"
+            return False
+    return True

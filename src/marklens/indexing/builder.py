@@ -88,6 +88,8 @@ def build_index(describer: Describer, dataset: Dataset, recipe: Recipe, options:
     with FolderLock(folder):
         scope = {"root": _identity(dataset), "limit": options.limit}
         before = _existing(folder, recipe, scope)
+        if before is not None and before.complete:  # also what a killed removal had hidden
+            before = replace(before, removed={**before.removed, **tombstones(folder)})
         kind = options.store or (before.store if before else STORES[0])
         check_store(kind, server=folder.server_of(kind))
         expected = min(dataset.count(), options.limit or dataset.count())
@@ -160,11 +162,28 @@ def _begun(folder: IndexFolder, recipe: Recipe, scope: Mapping[str, Any], kind: 
 def counts(folder: IndexFolder, removed: Mapping[str, str], views: int, faults: int) -> dict[str, int]:
     """Mark these ids and files as removed in a fresh catalog and count what it holds."""
     with Catalog.open(folder.catalog, writable=True) as catalog:
-        gone = frozenset(removed.values())
-        renamed = [number for number, file in catalog.files().items() if file in gone] if gone else []
-        catalog.remove([*removed, *(mark.id for mark in catalog.marks(renamed).values())])
+        catalog.remove(_gone(catalog, removed))
         held = catalog.counts()
     return {"marks": held.marks, "removed": held.removed, "views": views, "faults": faults}
+
+
+def _gone(catalog: Catalog, removed: Mapping[str, str]) -> list[str]:
+    """Ids of the removed marks that are there: by their file where ids have moved on, as in folders."""
+    files = catalog.files() if removed else {}
+    known = {id: files.get(number) for id in removed if (number := catalog.number(id)) is not None}
+    gone = [id for id, file in known.items() if removed[id] in ("", file)]
+    moved = {file for id, file in removed.items() if file and id not in gone}
+    renamed = [number for number, file in files.items() if file in moved]
+    return [*gone, *(mark.id for mark in catalog.marks(renamed).values() if mark.id not in gone)]
+
+
+def tombstones(folder: IndexFolder) -> Mapping[str, str]:
+    """Id and file of what the catalog hides; a killed removal may not have reached the manifest."""
+    try:
+        with Catalog.open(folder.catalog) as catalog:
+            return catalog.removed()
+    except ArtifactError:
+        return {}
 
 
 def stamp() -> dict[str, str]:

@@ -1,17 +1,18 @@
 """Change a finished index: add marks, remove them, compact what was removed."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 
 from loguru import logger
 
+from marklens.core.artifacts import require_disk_space
 from marklens.core.errors import ArtifactError
 from marklens.core.ports import Dataset, Progress
 from marklens.core.types import Fault, Mark
 from marklens.embeddings.pca_reducer import PcaReducer, find_reducer
-from marklens.indexing.builder import BuildReport, counts, stamp
+from marklens.indexing.builder import BYTES_A_MARK, BuildReport, counts, stamp, tombstones
 from marklens.indexing.chunks import Chunk, load_chunk
 from marklens.indexing.derive import (
     derive,
@@ -37,6 +38,9 @@ from marklens.retrieval.patch_store import append_patches
 from marklens.retrieval.vector_store import check_store, open_store, prune_store
 from marklens.text.index_builder import TextIndexBuilder, merge_indexes
 from marklens.text.text_index import TextIndex
+
+DERIVED_BYTES = BYTES_A_MARK - 7000
+"""Of a mark, without its chunk."""
 
 
 def add_marks(describer: Describer, dataset: Dataset, recipe: Recipe, chunk: int) -> BuildReport:
@@ -75,6 +79,8 @@ def add_marks(describer: Describer, dataset: Dataset, recipe: Recipe, chunk: int
                 store.add(part.view_ids(number), reduce_chunk(part, reducer))
                 number += len(part.marks)
             total = manifest.chunks + len(paths)
+            # all of it is written again: a disk that fills up halfway leaves what nobody can open
+            require_disk_space(folder.root, number * DERIVED_BYTES, f"adding to {first:,} marks")
             written = write_errors(folder, total, [*listed_faults(folder, "dataset"), *faults])
             names = TextIndexBuilder()
             # from here to the end nobody can open the index
@@ -139,7 +145,9 @@ def compact(
                 f"a rebuild of {folder.root} has not finished: run 'marklens index build' again"
             )
         check_store(manifest.store, server=folder.server_of(manifest.store))
-        removed = {**manifest.removed, **_tombstones(folder)}
+        marks = sum(manifest.counts[which] for which in ("marks", "removed"))
+        require_disk_space(folder.root, marks * DERIVED_BYTES, f"compacting {marks:,} marks")
+        removed = {**manifest.removed, **tombstones(folder)}
         for path in folder.chunks(manifest.chunks):
             chunk = load_chunk(path)
             if any(mark.id in removed for mark in chunk.marks):
@@ -169,15 +177,6 @@ def compact(
         manifest.save(folder)
         prune_store(folder.vectors, server=folder.server_of(manifest.store))
         return manifest
-
-
-def _tombstones(folder: IndexFolder) -> Mapping[str, str]:
-    """Id and file of what the catalog hides; a killed removal may not have reached the manifest."""
-    try:
-        with Catalog.open(folder.catalog) as catalog:
-            return catalog.removed()
-    except ArtifactError:
-        return {}
 
 
 def _unknown(marks: Iterator[Mark], catalog: Catalog, progress: Progress) -> Iterator[Mark]:

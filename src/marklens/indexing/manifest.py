@@ -6,7 +6,7 @@ from typing import Any
 
 from marklens.core.artifacts import read_json, sha256, write_json
 from marklens.core.errors import ArtifactError, IndexMismatchError, UsageError
-from marklens.indexing.folder import IndexFolder
+from marklens.indexing.folder import IndexFolder, is_locked
 
 FORMAT = 1
 """Raise it whenever an older Marklens could not read the folder."""
@@ -122,9 +122,12 @@ def load_complete(folder: IndexFolder) -> Manifest:
     """
     manifest = Manifest.load(folder)
     if not manifest.complete:
-        raise ArtifactError(
-            f"the index in {folder.root} is not finished: run its 'marklens index build' again, it resumes"
+        remedy = (
+            "it is being built: try again when that is done"
+            if is_locked(folder)
+            else ("run its 'marklens index build' again, it resumes")
         )
+        raise ArtifactError(f"the index in {folder.root} is not finished: {remedy}")
     wanted = (*folder.derived, *((folder.patches,) if manifest.recipe.patches else ()))
     missing = [path.name for path in wanted if not path.is_file()]
     if not missing and folder.vectors != folder.vectors_of(manifest.store):

@@ -95,8 +95,9 @@ def asked_for(
     codes = (vienna,) if isinstance(vienna, str) or not isinstance(vienna, Iterable) else tuple(vienna)
     span = "-".join(map(str, years)) if isinstance(years, tuple) else None if years is None else str(years)
     for name, value in (*(("vienna", code) for code in codes), *dict(where or {}).items()):
-        if not isinstance(value, str):
-            raise UsageError(f"{name} is {value!r}: give it as text, '{value}'")
+        for said in (name, value):
+            if not isinstance(said, str):
+                raise UsageError(f"{name} is {value!r}: give it as text, '{said}'")
     return replace(make_filter(codes, span, (), before=""), attributes=dict(where or {}))
 
 

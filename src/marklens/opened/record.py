@@ -62,7 +62,7 @@ def make_record(
     asked, wanted = question, question.wanted
     return {
         "marklens": __version__,
-        "date": _now(),
+        "date": now(),
         "index": origin.version,
         "model": origin.model,
         "settings": {section: dict(values) for section, values in origin.settings.items()},
@@ -103,8 +103,8 @@ def question_of(record: Record, pictures: Sequence[Path] = ()) -> Question:
     files = tuple(pictures) or tuple(Path(picture.file) for picture in asked.pictures if picture.file)
     if asked.pictures and len(files) != len(asked.pictures):
         raise UsageError(
-            f"the report is of {len(asked.pictures)} pictures, and {len(files)} files are known: give the "
-            "picture, or all of several"
+            f"pictures of the report: {len(asked.pictures)}, files known: {len(files)}; give the picture, or "
+            "all of several"
         )
     return Question(
         pictures=files if asked.pictures else (),
@@ -127,7 +127,8 @@ class Changes:
 
     Attributes:
         since: date of the report.
-        same_index, same_model, same_pictures, same_settings: whether they are.
+        same_index, same_model, same_settings, same_marklens: whether they are.
+        same_pictures: whether they are; None where none was searched for.
         same_hits: whether the same marks were found in the same order with the same scores.
         new: ids that were not found before.
         gone: ids that are not found any more.
@@ -136,8 +137,9 @@ class Changes:
     since: str
     same_index: bool
     same_model: bool
-    same_pictures: bool
+    same_pictures: bool | None
     same_settings: bool
+    same_marklens: bool
     same_hits: bool
     new: tuple[str, ...]
     gone: tuple[str, ...]
@@ -154,6 +156,7 @@ def compare(before: Record, after: Record) -> Changes:
         before.model == after.model,
         _same_pictures(before.question.pictures, after.question.pictures),
         _complete(before.settings) == _complete(after.settings) and before.weights == after.weights,
+        before.marklens == after.marklens,
         ids == other_ids and close,
         tuple(id for id in other_ids if id not in ids),
         tuple(id for id in ids if id not in other_ids),
@@ -166,16 +169,21 @@ def _complete(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, 
     return {name: {**usual[name].model_dump(mode="json"), **settings.get(name, {})} for name in SETTINGS}
 
 
-def _same_pictures(before: Sequence[RecordedPicture], after: Sequence[RecordedPicture]) -> bool:
-    """Whether each is the same file, or another one with the same pixels."""
+def _same_pictures(before: Sequence[RecordedPicture], after: Sequence[RecordedPicture]) -> bool | None:
+    """Whether each is the same file, or another one with the same pixels; None for no pictures."""
+    if not before:
+        return None
     return len(before) == len(after) and all(
         old.sha256 == new.sha256 or (old.pixels is not None and old.pixels == new.pixels)
         for old, new in zip(before, after, strict=True)
     )
 
 
-def _now() -> str:
+def now() -> str:
     """The time in UTC, to the second; that of SOURCE_DATE_EPOCH where it is set."""
     fixed = os.environ.get("SOURCE_DATE_EPOCH")
-    moment = datetime.fromtimestamp(int(fixed), UTC) if fixed else datetime.now(UTC)
+    try:
+        moment = datetime.fromtimestamp(int(fixed), UTC) if fixed else datetime.now(UTC)
+    except (ValueError, OverflowError, OSError):
+        raise UsageError(f"SOURCE_DATE_EPOCH is {fixed!r}: give the seconds since 1970, or none") from None
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

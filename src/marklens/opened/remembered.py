@@ -55,6 +55,7 @@ class RecordedQuestion(_Part):
 class Record(_Part):
     """What a report remembers, see `opened.record.make_record`."""
 
+    marklens: str
     date: str
     index: str
     model: str

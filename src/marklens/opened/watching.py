@@ -9,6 +9,7 @@ from pathlib import Path
 
 from loguru import logger
 
+from marklens import __version__
 from marklens.assembly import open_engine
 from marklens.core.errors import Interrupted, UsageError
 from marklens.core.images import decode
@@ -19,16 +20,20 @@ from marklens.datasets.opening import open_dataset
 from marklens.engine import Engine
 from marklens.indexing.decoding import Decoder
 from marklens.opened.reasons import page_reason
+from marklens.opened.record import now
+from marklens.pages.results_page import conditions
 from marklens.settings import Settings
 from marklens.watching.conflicts import Conflict, Question
 from marklens.watching.recipe import recipe_of
 from marklens.watching.reporting import write_unwritten, write_waiting
-from marklens.watching.state import Report
+from marklens.watching.state import Report, WatchState
 from marklens.watching.state_file import open_state
 from marklens.watching.watcher import Looked, Watcher
 
 STATE = "watch.sqlite"
 PAGES = frozenset({".html", ".htm"})
+NAMED = 10
+"""Ids that the index does not know, in a warning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +90,16 @@ def watch(request: WatchRequest, settings: Settings, progress: Progress, stop: S
     with closing(open_engine(request.index, settings)) as engine:
         engine.catalog.connect(workers + 1)  # now, before the index may be changed
         recipe = recipe_of(engine, settings.scoring.model_dump(), settings.search.model_dump(), question)
-        facts = {
-            "marks watched": f"{_watched(engine, question.wanted):,}",
-            "threshold": f"{question.threshold:g}",
-        }
+        facts = _facts(request, engine)
+        state = request.state or out.with_name(STATE)
         with (
-            open_state(request.state or out.with_name(STATE)) as remembered,
+            open_state(state) as remembered,
             closing(Decoder(max(1, workers), settings.build.timeout)) as decoder,
         ):
+            _require_portfolio(remembered, state, request)
             reports = list(write_unwritten(remembered))
+            if remembered.waiting():  # a run that was stopped found them: nobody shall wait for this one
+                reports += write_waiting(remembered, out, facts)
             watcher = Watcher(
                 engine,
                 remembered,
@@ -108,11 +114,45 @@ def watch(request: WatchRequest, settings: Settings, progress: Progress, stop: S
             looked = watcher.run(dataset, progress, stop)
             if looked.stopped:
                 raise Interrupted(
-                    f"stopped after {looked.checked} filings: they are remembered, the same call goes on"
+                    f"stopped after {looked.checked:,} filing{'s'[: looked.checked != 1]}: "
+                    "what was looked at is remembered, the same call goes on"
                 )
-            facts["filings looked at"] = f"{looked.checked:,}"
+            facts["filings looked at in this run"] = f"{looked.checked:,}"
             reports += write_waiting(remembered, out, facts)
     return Watched(looked, reports)
+
+
+def _facts(request: WatchRequest, engine: Engine) -> dict[str, str]:
+    """What it takes to repeat the watch, for the foot of the page."""
+    question = request.question
+    facts = {
+        "marks watched": f"{_watched(engine, question.wanted):,}",
+        "index": engine.version[:12],
+        "network": engine.recipe["model"]["hash"][:12],
+        "threshold": f"{question.threshold:g}",
+    }
+    if question.name_threshold is not None:
+        facts["name threshold"] = f"{question.name_threshold:g}"
+    if chosen := conditions(question.wanted):
+        facts["portfolio"] = ", ".join(chosen)
+    if request.since is not None:
+        facts["filed since"] = request.since.isoformat()
+    return {**facts, "date": now(), "Marklens": __version__}
+
+
+def _require_portfolio(remembered: WatchState, state: Path, request: WatchRequest) -> None:
+    """Remember whose portfolio a state is of.
+
+    Raises:
+        UsageError: it is of another one, whose filings would count as looked at.
+    """
+    before, here = remembered.watched(), str(request.index.absolute())
+    if before not in {None, here} and not request.recheck:
+        raise UsageError(
+            f"{state} is of a watch over {before}: give another --state, or --recheck if {here} is that index"
+        )
+    if before != here:
+        remembered.watch(here)
 
 
 def _watched(engine: Engine, wanted: Filter) -> int:
@@ -126,5 +166,10 @@ def _watched(engine: Engine, wanted: Filter) -> int:
     if not count:
         raise UsageError("no mark of the index is in that portfolio: widen the filter, or check the ids")
     if wanted.ids is not None and count < len(wanted.ids):
-        logger.warning("{} of the {} ids of --portfolio are watched", count, len(wanted.ids))
+        unknown = sorted(id for id in wanted.ids if engine.catalog.number(id) is None)
+        named = ", ".join(unknown[:NAMED]) + (" …" if len(unknown) > NAMED else "")
+        logger.warning(
+            "{} of the {} ids of --portfolio are watched{}",
+            count, len(wanted.ids), f": the index knows no {named}" if unknown else "",
+        )  # fmt: skip
     return count

@@ -73,4 +73,5 @@ def conditions(filter_: Filter) -> list[str]:
     phrases = [f"Vienna {' or '.join(filter_.vienna)}"] if filter_.vienna else []
     if filter_.years:
         phrases.append(f"years {filter_.years[0]}–{filter_.years[1]}")
-    return phrases + [f"{name} = {value}" for name, value in filter_.attributes.items()]
+    phrases += [f"{name} = {value}" for name, value in filter_.attributes.items()]
+    return phrases if filter_.ids is None else [*phrases, f"{len(filter_.ids):,} ids"]

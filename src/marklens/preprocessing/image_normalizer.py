@@ -9,8 +9,9 @@ import numpy as np
 from marklens.core.ink import Ground, find_ink
 from marklens.core.types import PATCH_GRID, Bools, Pixels
 
-DARK_LIGHTNESS = 64
-"""HSL lightness (0..255) below which a ground is dark: black, navy, bottle green, but not red."""
+DARK_LIGHTNESS = 72
+"""HSL lightness (0..255) below which a ground is dark: black, navy, bottle green, but not red. The named
+colours of half strength have 64, and saving one as JPEG must not decide."""
 PATCH_INK_SHARE = 0.02
 """Share of a patch's pixels that must differ from the ground for the patch to hold ink."""
 

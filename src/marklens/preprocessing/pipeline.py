@@ -18,7 +18,7 @@ from marklens.preprocessing.image_normalizer import fit_square, patch_ink, turn_
 from marklens.preprocessing.text_masker import Fill, grow, is_line, remove_text, text_mask
 from marklens.preprocessing.unboxing import WHITE, unbox
 
-PREPROCESSING_VERSION = 6
+PREPROCESSING_VERSION = 7
 """Raise it whenever the same picture and options would give other pixels."""
 MASKING_SIDE = 256
 """Pixels; text is found and masked at this size, the size of L3D's pictures."""
@@ -245,7 +245,7 @@ class ViewMaker:
         """Read the regions found on the small picture where the letters are largest."""
         if self._reader is None or not found.regions:
             return None
-        scale = np.float32(full.shape[1] / small.shape[1])
+        scale = np.float32(max(full.shape[:2]) / max(small.shape[:2]))
         regions = [TextRegion(region.polygon * scale, region.confidence) for region in found.regions]
         try:
             return self._reader.read(full, regions)

@@ -16,7 +16,9 @@ LINE_HEIGHT = 48
 MAX_LINE_WIDTH = 960
 """Pixels at that height; longer lines are squeezed."""
 TALL = 1.5
-"""Height over width from which a region is read as written from bottom to top, as PP-OCR does."""
+"""Height over width from which a region is read upright, upwards and downwards: "It" is as tall."""
+MARGIN = 0.06
+"""Share of a line's height that is cut out around it, besides the pixel that its edge runs through."""
 
 
 class PpOcrReader:
@@ -31,7 +33,7 @@ class PpOcrReader:
 
     def read(self, picture: Pixels, regions: Sequence[TextRegion]) -> ReadText | None:
         """Read the regions of one picture, line by line; None where nothing is legible."""
-        lines = [self._read_line(cut_line(picture, region)) for region in in_reading_order(regions)]
+        lines = [self._surest(cut_line(picture, region)) for region in in_reading_order(regions)]
         legible = [(text, sure) for text, sure in lines if text and sure >= self._confidence]
         if not legible:
             return None
@@ -47,6 +49,13 @@ class PpOcrReader:
         session = open_session("rec")
         characters = session.get_modelmeta().custom_metadata_map["character"].splitlines()
         return session, CTCLabelDecode(character=characters)
+
+    def _surest(self, line: Pixels) -> tuple[str, float]:
+        """The text of a region that may be turned, by what is read with most confidence."""
+        height, width = line.shape[:2]
+        turns = (0, 1, -1) if height >= TALL * width else (0,)
+        found = [self._read_line(np.ascontiguousarray(np.rot90(line, turn))) for turn in turns]
+        return max(found, key=lambda read: read[1] if read[0] else 0.0)
 
     def _read_line(self, line: Pixels) -> tuple[str, float]:
         width = min(MAX_LINE_WIDTH, max(LINE_HEIGHT, round(line.shape[1] * LINE_HEIGHT / line.shape[0])))
@@ -77,16 +86,20 @@ def _middle(region: TextRegion) -> float:
 
 
 def cut_line(picture: Pixels, region: TextRegion) -> Pixels:
-    """Cut the smallest turned rectangle around a region out of a picture and lay it flat."""
+    """Cut the smallest turned rectangle around a region, and a little more, out and lay it flat."""
     corners = _corners(region.polygon)
-    width = max(1, round(float(np.linalg.norm(corners[1] - corners[0]))))
-    height = max(1, round(float(np.linalg.norm(corners[3] - corners[0]))))
+    across, down = corners[1] - corners[0], corners[3] - corners[0]
+    width, height = float(np.linalg.norm(across)), float(np.linalg.norm(down))
+    more = 1 + MARGIN * min(width, height)
+    across, down = across * (more / max(width, 1)), down * (more / max(height, 1))
+    corners += np.stack([-across - down, across - down, across + down, down - across])
+    width, height = round(width + 2 * more), round(height + 2 * more)
     target = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
     turn = cv2.getPerspectiveTransform(corners, target)
     line = cv2.warpPerspective(
         picture, turn, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
     )
-    return np.asarray(np.rot90(line) if height >= TALL * width else line, np.uint8)
+    return np.asarray(line, np.uint8)
 
 
 def _corners(polygon: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -30,6 +30,11 @@ class Weights:
         if not all(0 <= value < float("inf") for value in values) or sum(values) <= 0:
             raise ValueError(f"weights must not be negative, and one must be positive: {self}")
 
+    @property
+    def only_text(self) -> bool:
+        """Whether names alone count."""
+        return all(getattr(self, field.name) == 0 for field in fields(self) if field.name != "text")
+
     def count(self, scores: Scores) -> bool:
         """Whether any channel that applies has weight; else a total would say nothing."""
         return any(

@@ -59,7 +59,12 @@ class CandidateFinder:
         ids = _view_ids(numbers, self._catalog.view_kinds(numbers))
         if not len(ids):
             return []
-        scores = vectors @ self._store.vectors(ids).T
+        try:
+            scores = vectors @ self._store.vectors(ids).T
+        except KeyError as error:
+            raise ArtifactError(
+                "marks are being added that have no vectors yet: open the index again"
+            ) from error
         ids = np.broadcast_to(ids, scores.shape)
         return best_pairs(self._weighed(scores, ids, kinds), ids, kinds)
 

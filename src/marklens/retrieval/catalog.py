@@ -266,9 +266,10 @@ class Catalog:
         return found
 
     def _find_allowed(self, changes: int, key: FilterKey) -> Bools:
+        asked = conditions(keyed_filter(key)) or [LIVING]  # a wrong one must not cost a connection
         with self._database.reading() as db:
             found = ~marked(db, REMOVED)
-            for condition in conditions(keyed_filter(key)) or [LIVING]:
+            for condition in asked:
                 found &= marked(db, condition)
         found.flags.writeable = False
         return found

@@ -142,6 +142,8 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
     uri = f"{path.absolute().as_uri()}?mode={mode}"
     db = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     db.text_factory = readable
+    # a long transaction that spills what does not fit its cache keeps all readers out until it ends
+    db.execute("PRAGMA cache_spill = OFF")
     return db
 
 

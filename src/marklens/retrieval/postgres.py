@@ -19,7 +19,7 @@ from marklens.core.errors import (
 )
 
 if TYPE_CHECKING:
-    from psycopg import Connection
+    from psycopg import Connection, Error
     from psycopg_pool import ConnectionPool
 
 Result = TypeVar("Result")
@@ -97,11 +97,12 @@ class Server:
             ) from error
         except psycopg.errors.DiskFull as error:
             raise DiskSpaceError(
-                f"the disk of PostgreSQL {self.place} is full: make room and try again"
+                f"PostgreSQL {self.place} has no room ({_said(error)}): make room on its disk, or, where it "
+                "is shared memory, enlarge /dev/shm or set build.graph_threads to 1, and try again"
             ) from error
         except psycopg.Error as error:
             if not isinstance(error, psycopg.OperationalError) or not _went_away(error):
-                raise DatabaseError(f"PostgreSQL {self.place} refuses: {last_line(error)}") from error
+                raise DatabaseError(f"PostgreSQL {self.place} refuses: {_said(error)}") from error
             remedy = "start it, or check the setting postgres.url"
             if isinstance(error, PoolTimeout):
                 remedy += f"; raise postgres.connections where more than {self.connections} ask at once"
@@ -167,6 +168,11 @@ def _pool(url: str, connections: int) -> "ConnectionPool":
     )
     atexit.register(pool.close)
     return pool
+
+
+def _said(error: "Error") -> str:
+    """What the server says of a statement, without the statement; the last line where it was not reached."""
+    return error.diag.message_primary or last_line(error)
 
 
 def _went_away(error: Exception) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
+from itertools import accumulate
 
 _JOINED_DOTS = re.compile(r"(?<![^\W_])((?:[^\W\d_]\.){2,}[^\W\d_]?)(?![^\W_])")
 _LOOSE_ACCENTS = re.compile("[\u0300-\u036f]")
@@ -17,7 +18,25 @@ _AND = re.compile(r"\s*[&+]\s*")
 MOST_WORDS, MOST_LETTERS = 16, 120
 """A mark's text is cut here: nobody remembers more, and the time of a comparison grows with the length."""
 
-_SIGNS = str.maketrans(dict.fromkeys("™®©℠", " ") | dict.fromkeys("ʻʼʽ‘’‛′´`＇", "'"))
+_INVISIBLE = (
+    "\u00ad",
+    "\u0640",
+    *map(chr, range(0x200B, 0x2010)),
+    "\u2060",
+    *map(chr, range(0xFE00, 0xFE10)),
+)
+"""Soft hyphens, joiners, selectors of variants, and the line that stretches Arabic words."""
+_SIGNS = str.maketrans(
+    dict.fromkeys("™®©℠", " ") | dict.fromkeys("ʻʼʽ‘’‛′´`＇", "'") | dict.fromkeys(_INVISIBLE, "")
+)
+_KANA = str.maketrans({chr(code): chr(code + 0x60) for code in range(0x3041, 0x3097)})
+"""Both kana say the same."""
+_EASTERN_STARTS = r"株式会社|有限会社|合同会社|\(株\)|\(有\)|주식회사|\(주\)"
+_EASTERN_FORMS = re.compile(
+    rf"^(?:{_EASTERN_STARTS})(?=.)|(?<=.)(?:{_EASTERN_STARTS}|股份有限公司|有限责任公司|有限責任公司|有限公司)$"
+)
+"""Legal forms of scripts that part no words."""
+_DOTTED_END = re.compile(r"(?<=\S)[\s,]+((?:[^\W\d_]\.){1,}[^\W\d_]?)\s*$")
 _SPECIAL = str.maketrans(
     {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "ł": "l", "ı": "i", "ħ": "h",
      "ə": "e", "ǝ": "e", "ŋ": "ng", "ŧ": "t", "ƒ": "f", "ĸ": "k", "ȷ": "j", "ɓ": "b", "ɗ": "d", "ƙ": "k"}
@@ -45,12 +64,24 @@ class Word:
 
 def words_of(text: str) -> tuple[Word, ...]:
     """The words of a mark in their order, without legal forms; empty if nothing but punctuation is there."""
-    folded = _transliterate(unicodedata.normalize("NFKC", text.translate(_SIGNS)).casefold())
+    folded = unicodedata.normalize("NFKC", text.translate(_SIGNS)).casefold().translate(_KANA)
+    folded = _DOTTED_END.sub(_unless_a_form, _EASTERN_FORMS.sub("", folded.strip()))
+    folded = _transliterate("".join(map(_with_plain_digit, folded)))
     folded = _LOOSE_ACCENTS.sub("", unicodedata.normalize("NFC", folded))
     folded = re.sub(r"(?<=\w)'(?=\w)", "", folded)
     folded = _JOINED_DOTS.sub(lambda found: found[0].replace(".", ""), folded)
     parts = _parts(_AND.sub(" and ", folded))
     return tuple(map(_word, _cut(_without_legal_forms(parts)[:MOST_WORDS])))
+
+
+def _unless_a_form(found: re.Match[str]) -> str:
+    """A last word of letters with dots, unless it is a legal form that without dots is a word as any."""
+    return "" if found[1].replace(".", "") in _dotted_forms() else found[0]
+
+
+def _with_plain_digit(letter: str) -> str:
+    """The digits of all scripts as 0 to 9."""
+    return letter if letter.isascii() else str(unicodedata.decimal(letter, letter))
 
 
 def _parts(text: str) -> list[str]:
@@ -65,7 +96,9 @@ def _cut(parts: list[str]) -> Iterator[str]:
     for part in parts:
         if left <= 0:
             return
-        yield part[:left]
+        costs = accumulate(4 if letter.isdigit() else 1 for letter in part)
+        fits = sum(cost <= left for cost in costs)
+        yield part[: max(1, fits)]
         left -= len(part) + 3 * sum(map(str.isdigit, part))
 
 
@@ -152,7 +185,13 @@ def _weak_words() -> frozenset[str]:
 def _legal_forms() -> tuple[frozenset[str], frozenset[str]]:
     forms = " ".join(_lines("legal_forms.txt")).split()
     starts = frozenset(form[1:] for form in forms if form.startswith("^"))
-    return frozenset(form for form in forms if not form.startswith("^")), starts
+    return frozenset(form for form in forms if form[0] not in "^."), starts
+
+
+@lru_cache(maxsize=1)
+def _dotted_forms() -> frozenset[str]:
+    forms = " ".join(_lines("legal_forms.txt")).split()
+    return frozenset(form[1:] for form in forms if form.startswith("."))
 
 
 @lru_cache(maxsize=1)

@@ -147,4 +147,4 @@ class TextIndex:
 
 def recipe(reader: Reader) -> str:
     """Changes whenever the same texts would give another index; raise the number when code changes that."""
-    return f"{reader} 3 {sounds.recipe(reader)}"
+    return f"{reader} 4 {sounds.recipe(reader)}"

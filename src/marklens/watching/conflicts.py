@@ -1,11 +1,12 @@
 """What a watch looks for, and what it finds."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from marklens.core.types import Filter, Hit, Mark, Scores, by_channel
 from marklens.risk import Risk, first_of, judge
+from marklens.watching.filings import filed, first_day, last_day
 
 LINK_NAMES = ("link", "url", "href")
 
@@ -122,10 +123,20 @@ def make_conflict(
         hit.score,
         scores,
         tuple(view.label for view in hit.views),
-        judge(filing.attributes, hit.mark.attributes),
+        _judged(filing, hit.mark),
         left_out,
         shown,
     )
+
+
+def _judged(filing: Mark, mark: Mark) -> Risk:
+    """The risk, and before its reasons what makes the filing no new one, or the mark no earlier one."""
+    risk = judge(filing.attributes, mark.attributes)
+    said = ["the same number: perhaps the mark itself"] if filing.id == mark.id else []
+    ours, theirs = filed(filing), filed(mark)
+    if ours and theirs and last_day(ours) < first_day(theirs):
+        said.append(f"filed before the mark of the portfolio: {ours}, the mark {theirs}")
+    return replace(risk, reasons=(*said, *risk.reasons))
 
 
 def mark_document(mark: Mark, words: str | None) -> dict[str, Any]:

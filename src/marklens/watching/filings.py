@@ -58,7 +58,7 @@ def make_key(filing: Mark, picture: str, file: str | None = None) -> Key:
         picture: SHA-256 of its bytes, in hexadecimal.
         file: where its id follows from that name.
     """
-    said = picture.encode("ascii") + b"\0" + encoded(filing.text or "")
+    said = picture.encode("ascii") + b"\0" + encoded(" ".join((filing.text or "").split()))
     return Key(filing.id, file, sha256(said).hexdigest())
 
 
@@ -77,7 +77,7 @@ def filed(filing: Mark) -> str | None:
 def is_before(filing: Mark, since: date) -> bool:
     """Whether a mark was certainly filed before a day; one of unknown date was not."""
     when = filed(filing)
-    return when is not None and _last_day(when) < since
+    return when is not None and last_day(when) < since
 
 
 def read_day(text: str) -> date:
@@ -90,10 +90,15 @@ def read_day(text: str) -> date:
     try:
         if match is None:
             raise ValueError
-        year, month, day = (int(part or 1) for part in match.groups())
-        return date(year, month, day)
+        return first_day(_checked(match))
     except ValueError:
         raise UsageError(f"--since takes a day, as in 2026-08-01, or 2026-08 or 2026, not '{text}'") from None
+
+
+def first_day(when: str) -> date:
+    """The first day that a whole or partial date can mean."""
+    year, month, day = (*map(int, when.split("-")), 1, 1)[:3]
+    return date(year, month, day)
 
 
 def _checked(match: re.Match[str]) -> str:
@@ -107,7 +112,7 @@ def _checked(match: re.Match[str]) -> str:
     return "-".join(parts)
 
 
-def _last_day(when: str) -> date:
+def last_day(when: str) -> date:
     """The last day that a whole or partial date can mean."""
     year, month, day = (*map(int, when.split("-")), 0, 0)[:3]
     month = month or 12

@@ -1,9 +1,11 @@
 """How filings are looked at: everything that decides what is found."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from marklens.engine import Engine
+from marklens.text import text_index
 from marklens.watching.conflicts import Question
 
 
@@ -24,7 +26,8 @@ def recipe_of(
         "network": made["model"]["hash"],
         "views": made["preprocessing"],
         "reduction": [made["pca"], made["patches"]],
-        "scoring": dict(scoring),
+        "scoring": [dict(scoring), asdict(engine.weights), asdict(engine.calibration)],
+        "names": text_index.recipe("rules"),
         "search": {name: value for name, value in search.items() if not _without_effect(name, value)},
         "threshold": question.threshold,
         "name threshold": question.name_threshold,

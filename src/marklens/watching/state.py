@@ -19,6 +19,8 @@ from marklens.retrieval.catalog_database import bindable
 from marklens.watching.conflicts import Conflict
 from marklens.watching.filings import Key
 
+_AFTER = "number > ? AND score >= ? ORDER BY number LIMIT ?"
+
 
 @dataclass(frozen=True, slots=True)
 class Known:
@@ -77,6 +79,13 @@ class WatchState:
         ).fetchone()
         return None if row is None else Known(*row)
 
+    def told(self, known: Known) -> set[str]:
+        """Ids of the marks whose conflicts with a filing are in a report."""
+        rows = self._db.execute(
+            "SELECT document FROM conflicts WHERE filing = ? AND report IS NOT NULL", [known.number]
+        )
+        return {json.loads(document)["mark"]["id"] for (document,) in rows}
+
     def remember(
         self, key: Key, known: Known | None, recipe: int, conflicts: Sequence[Conflict], picture: str | None
     ) -> None:
@@ -123,14 +132,30 @@ class WatchState:
             else:
                 self._db.execute("UPDATE filings SET recipe = ? WHERE number = ?", [recipe, known.number])
 
-    def note(self, fault: Fault) -> None:
-        """Remember what could not be used, for the next report; what was told before is not told again."""
+    def note(self, fault: Fault, digest: str = "") -> None:
+        """Remember what could not be used, for the next report; what was told before is not told again.
+
+        Args:
+            fault: what happened.
+            digest: of the filing, where it has one: another file of that name is told again.
+        """
         with self._writing():
             self._db.execute(
-                "INSERT OR IGNORE INTO faults (item, kind, reason)"
-                " VALUES (CAST(? AS TEXT), ?, CAST(? AS TEXT))",
-                [bindable(fault.item), fault.kind, bindable(fault.reason)],
+                "INSERT OR IGNORE INTO faults (item, kind, reason, digest)"
+                " VALUES (CAST(? AS TEXT), ?, CAST(? AS TEXT), ?)",
+                [bindable(fault.item), fault.kind, bindable(fault.reason), digest],
             )
+
+    def watched(self) -> str | None:
+        """The folder of the index whose marks are watched; None in a new state."""
+        row = self._db.execute("SELECT CAST(folder AS TEXT) FROM watched").fetchone()
+        return None if row is None else str(row[0])
+
+    def watch(self, folder: str) -> None:
+        """Remember the folder of the index."""
+        with self._writing():
+            self._db.execute("DELETE FROM watched")
+            self._db.execute("INSERT INTO watched VALUES (CAST(? AS TEXT))", [bindable(folder)])
 
     def waiting(self) -> int:
         """Conflicts that are in no report yet."""
@@ -171,8 +196,7 @@ class WatchState:
     ) -> list[tuple[int, dict[str, Any]]]:
         """Number and document of conflicts in the order in which they were found, from behind a number on."""
         rows = self._db.execute(
-            "SELECT number, document FROM conflicts WHERE number > ? AND score >= ? ORDER BY number LIMIT ?",
-            [number, least, limit],
+            f"SELECT number, document FROM conflicts WHERE {_AFTER}", [number, least, limit]
         )
         return [(found, json.loads(document)) for found, document in rows]
 
@@ -180,9 +204,8 @@ class WatchState:
         self, number: int, limit: int, least: float = 0.0
     ) -> list[tuple[str | None, list[Conflict]]]:
         """The same with their pictures, where no report has taken them; the best first, by filing."""
-        chosen = "SELECT number FROM conflicts WHERE number > ? AND score >= ? ORDER BY number LIMIT ?"
-        where = f"conflicts.number IN ({chosen}) ORDER BY score DESC, filing, mark"
-        return self._by_filing(where, [number, least, limit])
+        chosen = f"conflicts.number IN (SELECT number FROM conflicts WHERE {_AFTER})"
+        return self._by_filing(f"{chosen} ORDER BY score DESC, filing, mark", [number, least, limit])
 
     def documents_of(self, filing: int) -> list[dict[str, Any]]:
         """The conflicts of a filing as documents, the best first."""

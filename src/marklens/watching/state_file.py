@@ -13,7 +13,7 @@ from marklens.retrieval.catalog_database import readable
 from marklens.watching.state import WatchState
 
 APPLICATION = 0x4D6B5761
-VERSION = 2
+VERSION = 3
 BUSY_SECONDS = 30.0
 _CONFLICTS = """
 CREATE TABLE conflicts (
@@ -23,6 +23,13 @@ CREATE TABLE conflicts (
 );
 """
 """A number is never used again: who has read up to one must not miss what comes later."""
+_NEW_IN_3 = """
+CREATE TABLE faults (
+    item TEXT NOT NULL, kind TEXT NOT NULL, reason TEXT NOT NULL, digest TEXT NOT NULL,
+    report INTEGER REFERENCES reports (number), UNIQUE (item, kind, reason, digest)
+);
+CREATE TABLE watched (folder TEXT NOT NULL);
+"""
 _TABLES = f"""
 BEGIN;
 CREATE TABLE recipes (number INTEGER PRIMARY KEY, document TEXT NOT NULL UNIQUE);
@@ -33,13 +40,10 @@ CREATE TABLE filings (
 );
 {_CONFLICTS}
 CREATE INDEX conflicts_report ON conflicts (report);
-CREATE TABLE faults (
-    item TEXT NOT NULL, kind TEXT NOT NULL, reason TEXT NOT NULL, report INTEGER REFERENCES reports (number),
-    UNIQUE (item, kind, reason)
-);
 CREATE TABLE reports (
     number INTEGER PRIMARY KEY, path TEXT NOT NULL, facts TEXT NOT NULL, written INTEGER NOT NULL DEFAULT 0
 );
+{_NEW_IN_3}
 PRAGMA application_id = {APPLICATION};
 PRAGMA user_version = {VERSION};
 COMMIT;
@@ -56,6 +60,17 @@ PRAGMA user_version = 2;
 COMMIT;
 """
 """From version 1, whose conflicts had no numbers of their own."""
+_THIRD = f"""
+BEGIN;
+ALTER TABLE faults RENAME TO version_2;
+{_NEW_IN_3}
+INSERT INTO faults SELECT item, kind, reason, '', report FROM version_2;
+DROP TABLE version_2;
+PRAGMA user_version = 3;
+COMMIT;
+"""
+"""From version 2, which took faults of equal words for one, and did not know whose portfolio it was."""
+_STEPS = {1: _SECOND, 2: _THIRD}
 
 
 @contextmanager
@@ -102,15 +117,16 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
     )
     if tables and application != APPLICATION:
         raise UsageError(f"{path} is no state of a watch: give another file to --state")
-    if tables and version not in {1, VERSION}:
+    if tables and version not in {*_STEPS, VERSION}:
         raise ArtifactError(
             f"{path} is of version {version}, this Marklens has {VERSION}: give another --state"
         )
     db.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
     if not tables:
         db.executescript(_TABLES)
-    elif version == 1:
-        db.executescript(_SECOND)
+        return
+    for step in range(version, VERSION):
+        db.executescript(_STEPS[step])
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Look at new filings, each once: every one is a query against the marks of the portfolio."""
 
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -32,7 +32,7 @@ Decode = Callable[[bytes], Pixels]
 """Makes a picture of the bytes of a file."""
 AHEAD = 2
 """Searches begun or waiting for each worker."""
-PASSING = OF_THE_MACHINE | {"slow", "unreadable", "missing-file"}
+PASSING = OF_THE_MACHINE | {"hung", "slow"}
 """Kinds of faults after which a picture is tried again: the machine was busy, a file is on its way."""
 
 
@@ -153,7 +153,8 @@ class Watcher:
         if known is not None and not self._again(known):
             self._counts["known"] += 1
             return False
-        self._searches.append(_Search(filing, key, known, pool.submit(self._look, filing)))
+        told = set() if known is None else self._state.told(known)
+        self._searches.append(_Search(filing, key, known, pool.submit(self._look, filing, told)))
         return True
 
     def _again(self, known: Known) -> bool:
@@ -163,9 +164,9 @@ class Watcher:
         self._outdated[known.recipe] += 1
         return False
 
-    def _look(self, filing: Mark) -> tuple[Pixels, list[Conflict]]:
+    def _look(self, filing: Mark, told: Collection[str]) -> tuple[Pixels, list[Conflict]]:
         picture = self._decode(read_file(filing.path))
-        return picture, find_conflicts(self._engine, self._question, filing, picture, self._explain)
+        return picture, find_conflicts(self._engine, self._question, filing, picture, self._explain, told)
 
     def _settle(self, ahead: int, progress: Progress) -> None:
         """Remember what the oldest searches found, until only so many are left."""
@@ -178,22 +179,22 @@ class Watcher:
         try:
             picture, conflicts = search.answer.result()
         except PictureError as error:
-            self._note(Fault(file, error.kind, error.reason))
+            self._note(Fault(file, error.kind, error.reason), key.digest)
             if error.kind not in PASSING:
                 self._state.pass_over(key, known, self._recipe)
             return
         except (MarklensError, OSError, MemoryError):
             raise  # not the picture's doing
         except Exception as error:  # one picture never costs the others; it is tried again the next time
-            self._note(Fault(file, "failed", f"{type(error).__name__}: {error}"))
+            self._note(Fault(file, "failed", f"{type(error).__name__}: {error}"), key.digest)
             return
         self._counts["checked"] += 1
         self._state.remember(key, known, self._recipe, conflicts, data_uri(picture) if conflicts else None)
 
-    def _note(self, fault: Fault) -> None:
+    def _note(self, fault: Fault, digest: str = "") -> None:
         logger.warning("{}: {}: {}", fault.item, fault.kind, fault.reason)
         self._faults.append(fault)
-        self._state.note(fault)
+        self._state.note(fault, digest)
 
 
 def find_conflicts(
@@ -202,6 +203,7 @@ def find_conflicts(
     filing: Mark,
     picture: Pixels,
     explain: Explain,
+    told: Collection[str] = (),
     stop: StopFlag | None = None,
 ) -> list[Conflict]:
     """Search for a filing among the marks, and keep what is too alike, best first.
@@ -212,24 +214,24 @@ def find_conflicts(
         filing: that was made.
         picture: of it.
         explain: why a hit is one.
+        told: ids of marks whose conflict with it is in a report already: they take no place of others.
         stop: ends the search early.
 
     Raises:
         PictureError: the picture cannot be used.
         Interrupted: `stop` was set.
     """
-    # of all that the search ranks: to count what is left out, and as likeness of words alone ranks last
-    reach = max(question.top, engine.depth) + (0 if question.name_threshold is None else NAMED)
     result = engine.search(
         picture,
-        reach,
+        question.top,
         question.wanted,
         text=words_said(filing.text),
         read=question.read,
         stop=stop,
         worth=question.worth,
+        names=NAMED if question.name_threshold is None else engine.depth,
     )
-    found, left_out = question.chosen(result.hits)
+    found, left_out = question.chosen([hit for hit in result.hits if hit.mark.id not in told])
     watch, conflicts = Stopwatch(stop), []
     for hit in found:
         conflicts.append(make_conflict(filing, result.text, hit, left_out, _shown(result, hit, explain)))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from marklens.core.artifacts import load_arrays, read_json, save_arrays, write_json
-from marklens.core.errors import ArtifactError, UsageError
+from marklens.core.errors import OF_THE_MACHINE, ArtifactError, UsageError
 from marklens.datasets.analysis.measuring import ROW, Failure, Measured, Table
 
 FORMAT = 1
@@ -54,8 +54,11 @@ class Checkpoint:
             self._pieces = self._load()
 
     def holds(self, piece: Piece) -> bool:
-        """Whether these very pictures are measured already."""
-        if piece.number >= len(self._pieces) or self._pieces[piece.number]["digest"] != piece.digest:
+        """Whether these very pictures are measured, and none failed for a reason that may have passed."""
+        if piece.number >= len(self._pieces):
+            return False
+        known = self._pieces[piece.number]
+        if known["digest"] != piece.digest or any(kind in OF_THE_MACHINE for _, kind, _ in known["failures"]):
             return False
         try:
             return len(self.rows(piece.number)) == len(piece.paths)

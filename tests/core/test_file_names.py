@@ -20,3 +20,10 @@ def test_a_name_without_a_folder_may_mean_any_a_path_only_itself() -> None:
     finder = FileFinder({1: "b/logo.png", 2: "c/logo.png"})
     assert finder.has("LOGO.png") and finder.has("B/logo.png")
     assert not finder.has("a/logo.png")
+
+
+def test_the_same_name_in_another_folder_is_another_file() -> None:
+    finder = FileFinder({0: "adidas/57.png", 1: "nike/1.png", 2: "x/logos/a.png"})
+    assert finder.find("nike/57.png") == []
+    assert finder.find("57.png") == finder.find("data/adidas/57.png") == [0]
+    assert finder.find("logos/A.png") == [2] and finder.find("x/a.png") == []

@@ -57,8 +57,15 @@ def test_every_spelling_of_a_code_gives_the_same(category: int, division: int, s
 
 @pytest.mark.parametrize(
     "value",
-    ["27.05.01;26.4.1", "27.05.01, 26.4.1", "A 27.05.01 | A 26.04.01", ["27.05.01", "26.4.1", "270501"]],
-)
+    [
+        "['27.05.01', '26.04.01']",
+        '["27.05.01","26.04.01"]',
+        "27.05.01;26.4.1",
+        "27.05.01, 26.4.1",
+        "A 27.05.01 | A 26.04.01",
+        ["27.05.01", "26.4.1", "270501"],
+    ],
+)  # fmt: skip
 def test_codes_come_as_a_list_or_in_one_string_and_each_once(value: Any) -> None:
     assert parse_vienna_codes(value, no_fault) == ("27.05.01", "26.04.01")
 

@@ -56,6 +56,13 @@ def test_links_that_run_in_a_circle_end(tmp_path: Path) -> None:
     assert list(ids(dataset)) == ["a/one.png", "two.png"]
 
 
+def test_a_link_to_itself_costs_itself(tmp_path: Path) -> None:
+    dataset, faults = tree(tmp_path, "one.png"), list[Fault]()
+    (tmp_path / "round.png").symlink_to(tmp_path / "round.png")
+    assert [mark.file for mark in dataset.marks(faults.append)] == ["one.png"]
+    assert [(fault.item, fault.kind) for fault in faults] == [("round.png", "unreadable")]
+
+
 def test_a_file_is_no_folder(tmp_path: Path) -> None:
     (tmp_path / "a.png").touch()
     with pytest.raises(DatasetError, match="no folder"):

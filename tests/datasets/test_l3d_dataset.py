@@ -96,8 +96,18 @@ def test_a_damaged_file_does_not_stop_the_others(tmp_path: Path) -> None:
     marks, faults = read(dataset)
     assert [(mark.file, mark.year) for mark in marks] == [("a.jpg", 1999)]
     assert [(fault.item, fault.kind) for fault in faults] == [
-        (f"output_{year}.json", "damaged-metadata") for year in (1996, 1997, 1998, 2000)
+        *((f"output_{year}.json", "damaged-metadata") for year in (1996, 1997, 1998)),
+        ("ÿ.jpg", "missing-file"),
     ]
+
+
+def test_metadata_that_windows_wrote_costs_no_year(tmp_path: Path) -> None:
+    dataset = l3d(tmp_path, ["a.jpg", "b.jpg"])
+    written = '[{"file": "IMAGES/a.jpg", "text": "Café L’Oréal"}, {"file": "b.jpg", "year": 1999}]'
+    (tmp_path / "output_1999.json").write_bytes(written.encode("cp1252"))
+    marks, faults = read(dataset)
+    assert [(mark.file, mark.text) for mark in marks] == [("a.jpg", "Café L’Oréal"), ("b.jpg", None)]
+    assert faults == []
 
 
 def test_ids_are_unique(tmp_path: Path) -> None:

@@ -77,6 +77,18 @@ def test_encodings_and_delimiters_are_recognised(tmp_path: Path, name: str, cont
     assert faults == []
 
 
+def test_a_table_of_windows_keeps_its_quotes(tmp_path: Path) -> None:
+    marks, _ = read(manifest(tmp_path, "m.csv", "file,text\na.png,L’Oréal\n".encode("cp1252"), "a.png"))
+    assert [mark.text for mark in marks] == ["L’Oréal"]
+
+
+def test_a_name_that_no_disk_takes_costs_its_line(tmp_path: Path) -> None:
+    lines = "".join(json.dumps({"file": file}) + "\n" for file in ("x" * 300 + ".png", "a.png"))
+    marks, faults = read(manifest(tmp_path, "m.jsonl", lines, "a.png"))
+    assert [mark.file for mark in marks] == ["a.png"]
+    assert faults == [("m.jsonl:1", "missing-file")]
+
+
 def test_bad_rows_are_faults_with_their_line(tmp_path: Path) -> None:
     content = (
         "file,id,year\na.png,1,1999\na.png,2,\ngone.png,,\nsong.mp3,,\n,4,\nb.png,1,soon\nx,y,z,too,many\n"

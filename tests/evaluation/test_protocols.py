@@ -3,9 +3,11 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from marklens.core.errors import UsageError
+from marklens.evaluation.evaluator import Ranking, measure
 from marklens.evaluation.protocols import Query, group_queries, read_groups, read_pairs
 
 FILES = {0: "A.PNG", 1: "b.png", 4: "sub/c.png", 5: "other/c.png", 6: "Café.png"}
@@ -90,9 +92,9 @@ def test_default_asks_for_the_others_and_metu_for_all(tmp_path: Path) -> None:
     groups = read_groups(groups_file(tmp_path, {"g": ["a.png", "b.png", "sub/c.png"]}), FILES)
     default, metu = group_queries(groups, FILES), group_queries(groups, FILES, "metu")
     assert default[0] == Query("A.PNG", frozenset({1, 4}), 0)
-    assert default[0].leaves
+    assert default[0].leaving == {0}
     assert metu[1] == Query("b.png", frozenset({0, 1, 4}), 1)
-    assert not metu[1].leaves
+    assert not metu[1].leaving
 
 
 def test_a_query_without_an_answer_is_refused() -> None:
@@ -124,6 +126,23 @@ def test_duplicates_count_only_when_asked_for(tmp_path: Path) -> None:
     assert read_pairs(path, FILES, ["duplicate"])[0][0].relevant == {1, 4}
     with pytest.raises(UsageError, match="that is gold or strong has both marks"):
         read_pairs(pairs_file(tmp_path, {"pairs": rows[:1]}), FILES, ["gold", "strong"])
+
+
+def test_marks_of_one_group_are_partners_whatever_pairs_stand_there(tmp_path: Path) -> None:
+    brand = {"grade": "gold", "evidence": {"group": "acme"}}
+    rows = [{"a": "a.png", "b": "b.png", **brand}, {"a": "b.png", "b": "sub/c.png", **brand},
+            {"a": "a.png", "b": "sub/c.png", "grade": "duplicate", "evidence": {"group": "x"}}]  # fmt: skip
+    queries, _ = read_pairs(pairs_file(tmp_path, {"pairs": rows}), FILES)
+    assert [(query.own, query.relevant) for query in queries] == [(0, {1, 4}), (1, {0, 4}), (4, {0, 1})]
+    assert queries[0].leaving == {0}, "a partner by another pair is right"
+
+
+def test_a_partner_that_does_not_count_is_neither_right_nor_wrong(tmp_path: Path) -> None:
+    rows = [{"a": "a.png", "b": "b.png", "grade": "duplicate"}, {"a": "a.png", "b": "sub/c.png"}]
+    queries, _ = read_pairs(pairs_file(tmp_path, {"pairs": rows}), FILES)
+    assert [(query.own, query.leaving) for query in queries] == [(0, {0, 1}), (4, {4})]
+    ranking = Ranking(np.array([0, 1, 4]), np.array([1, 0.9, 0.8], np.float32))
+    assert measure(queries[0], ranking, 6).measures.recall_at_1 == 1
 
 
 def test_pairs_with_unknown_files_are_left_out(tmp_path: Path) -> None:

@@ -376,6 +376,25 @@ def test_removed_marks_stay_removed_under_another_id(tmp_path: Path, compacted: 
         assert catalog.number("a/mark0001") is None
 
 
+def test_a_removed_mark_takes_no_other_with_it(tmp_path: Path) -> None:
+    marks, index = tmp_path / "marks", tmp_path / "index"
+    draw_marks(marks / "a", 3)
+    rows = [("a/mark0000.png", "1"), ("a/mark0001.png", "2")]
+    (marks / "m.csv").write_text("path,file,id\n" + "".join(f"{path},logo.png,{id}\n" for path, id in rows))
+    build(index, marks / "m.csv")
+    remove_marks(IndexFolder(index), ["1"])
+    with (marks / "m.csv").open("a") as file:
+        file.write("a/mark0002.png,logo.png,3\n")
+    assert build(index, marks / "m.csv").manifest.counts["marks"] == 2
+    folder = tmp_path / "folder"
+    draw_marks(folder / "a", 2)
+    build(tmp_path / "other", folder)
+    remove_marks(IndexFolder(tmp_path / "other"), ["mark0001"])
+    (folder / "a" / "mark0001.png").unlink()
+    draw_marks(folder / "b", 1, first=1)  # it gets the id of the removed one, and is another
+    assert build(tmp_path / "other", folder).manifest.counts["removed"] == 0
+
+
 def test_a_changed_picture_of_the_same_size_is_noticed(tmp_path: Path) -> None:
     marks = draw_marks(tmp_path / "marks", 3)
     for number, seed in enumerate((5, 6)):

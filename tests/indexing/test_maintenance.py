@@ -6,10 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.small_index import Silent, draw_marks, quick_settings
+from tests.small_index import Silent, build, draw_marks, quick_settings
 
 from marklens import assembly, build_assembly
-from marklens.core.errors import ArtifactError, IndexMismatchError
+from marklens.core.errors import ArtifactError, DiskSpaceError, IndexMismatchError
 from marklens.core.images import read_picture
 from marklens.core.resources import StopFlag
 from marklens.core.types import Ids, Vectors
@@ -199,17 +199,37 @@ def test_nothing_is_removed_from_an_index_whose_addition_was_killed(
     assert all(checks(own).values())
 
 
+@pytest.mark.parametrize("mended_by", ["compact", "build"])
 def test_a_killed_removal_stays_removed(
-    own_index: Callable[[], Path], marks: Path, monkeypatch: pytest.MonkeyPatch
+    own_index: Callable[[], Path], marks: Path, monkeypatch: pytest.MonkeyPatch, mended_by: str
 ) -> None:
     own = own_index()
     monkeypatch.setattr("marklens.indexing.maintenance.Manifest.save", die)
     with pytest.raises(Killed):
         remove_marks(IndexFolder(own), ["mark0005"])
     monkeypatch.undo()
-    compact(IndexFolder(own), 1, Silent())
+    if mended_by == "compact":
+        compact(IndexFolder(own), 1, Silent())
+    else:
+        build(own, marks)
     assert "mark0005" not in found(own, marks / "mark0005.png")
     assert load_complete(IndexFolder(own)).removed == {"mark0005": "mark0005.png"}
+
+
+@pytest.mark.parametrize("change", ["add", "compact"])
+def test_a_disk_with_too_little_room_leaves_the_index_as_it_was(
+    own_index: Callable[[], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    own, new = own_index(), draw_marks(tmp_path / "new", 1, first=40)
+    before = load_complete(IndexFolder(own))
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            "marklens.core.artifacts.shutil.disk_usage", lambda _: shutil._ntuple_diskusage(9, 9, 0)
+        )
+        with pytest.raises(DiskSpaceError, match="30 marks"):
+            add(own, new) if change == "add" else compact(IndexFolder(own), 1, Silent())
+    assert load_complete(IndexFolder(own)) == before and all(checks(own).values())
+    assert add(own, new).manifest.counts["marks"] == 31
 
 
 def test_verification_sees_marks_without_vectors(own_index: Callable[[], Path], index: Path) -> None:

@@ -245,6 +245,12 @@ def test_names_are_escaped(opened: Index, marks: Path, tmp_path: Path) -> None:
         assert "<b onload" not in shown and "&lt;b onload" in shown
 
 
+def test_hits_are_the_same_where_their_marks_are(opened: Index, marks: Path) -> None:
+    few, many = (opened.search(marks / "mark0001.png", top=top) for top in (2, 4))
+    assert [hit for hit in many if hit not in few] == list(many[2:])
+    assert len({*few, *many}) == 4 and few[0] != few[1] and few[0] != "mark0001"
+
+
 def test_hits_become_a_table_of_pandas(opened: Index, marks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hits = opened.search(marks / "mark0001.png", top=4)
     table = hits.to_pandas()
@@ -256,6 +262,11 @@ def test_hits_become_a_table_of_pandas(opened: Index, marks: Path, monkeypatch: 
     }
     assert list(opened.search_text("acme").to_pandas().columns) == list(table.columns)
     assert hits[:0].to_pandas().shape == (0, len(table.columns))
+    for each in (table, hits[:0].to_pandas(), opened.search_text("acme").to_pandas()):
+        kinds = each.dtypes.astype(str)
+        assert (kinds["rank"], kinds["year"], kinds["score_text"]) == ("int64", "Int64", "float64")
+    assert table.nlargest(2, "score_global")["rank"].tolist() == [1, 2]
+
     known = builtins.__import__
 
     def without_pandas(name: str, *rest: Any) -> Any:

@@ -136,8 +136,21 @@ def test_the_prefix_search_uses_the_index(catalog: Catalog, tmp_path: Path) -> N
         plan = db.execute(f"EXPLAIN QUERY PLAN {condition.sql}", condition.parameters).fetchall()
     db.close()
     steps = [row[3] for row in plan if "vienna" in row[3]]
-    assert len(steps) == 4
+    assert len(steps) == 2
     assert all("SEARCH vienna USING COVERING INDEX vienna_code" in step for step in steps)
+
+
+def test_a_filter_may_name_any_number_of_codes(catalog: Catalog) -> None:
+    many = (*(f"{section:02d}.{group:02d}" for section in range(1, 30) for group in range(1, 26)), "26")
+    assert numbers(catalog.allowed(Filter(many))) == numbers(catalog.allowed(Filter(("26", "27.05"))))
+
+
+def test_filters_that_make_no_sense_cost_no_connection(catalog: Catalog) -> None:
+    catalog.connect(2)
+    for _ in range(4):
+        with pytest.raises(UsageError):
+            catalog.allowed(Filter(("abc",)))
+    assert len(catalog._database._idle) == 2
 
 
 def test_removal(catalog: Catalog) -> None:

@@ -148,7 +148,7 @@ def test_other_settings_look_again_only_when_asked(watch: Watch, call: Call, por
     assert (again["checked"], again["outdated"]) == (0, {"filings": 8, "differs": ["threshold"]})
     err = call("watch", "new", "--index", portfolio, "--out", "report.html", "--threshold", 0.8)[2]
     assert err.splitlines()[-1].endswith(
-        "8 filings were looked at before with another threshold: --recheck looks at them again"
+        "8 filings looked at before with another threshold: --recheck looks at them again"
     )
     assert pairs(watch("--recheck")) == PLANTED
     assert watch("--recheck")["checked"] == 0, "all were looked at in this way by now"

@@ -104,7 +104,8 @@ def remove(
         print_json({"removed": removed, "unknown": unknown})
     else:
         typer.echo(
-            f"{removed} marks removed." + (f" Not in the index: {', '.join(unknown)}" if unknown else "")
+            f"{removed} mark{'s'[: removed != 1]} removed."
+            + (f" Not in the index: {', '.join(unknown)}" if unknown else "")
         )
 
 

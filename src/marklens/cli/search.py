@@ -16,6 +16,7 @@ from marklens.cli.options import (
     print_json,
 )
 from marklens.core.errors import UsageError
+from marklens.core.wording import counted
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -120,7 +121,7 @@ def print_hits(hits: "Hits", html: Path | None = None) -> None:
     if not hits:
         console.print(f"No mark was found: {hits.note}.", highlight=False, markup=False)
     else:
-        console.print(hits_table(hits.hits, f"{len(hits)} nearest marks"))
+        console.print(hits_table(hits.hits, counted(len(hits), "nearest mark")))
     stages = ", ".join(f"{stage} {value:.0f}" for stage, value in timings.items() if stage != "total")
     page = f" The page is {html}." if html else ""
     console.print(f"{timings['total']:.0f} ms ({stages}).{page}", highlight=False, markup=False)

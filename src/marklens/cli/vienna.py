@@ -49,7 +49,12 @@ def suggest(
     with Index.open(index) as opened:
         found = opened.suggest_vienna(image, top=top, level=level, neighbours=neighbours, crop=crop)
     if as_json:
-        query = {"file": image[0].name, "crop": crop, "level": level, "neighbours": neighbours}
+        query = {
+            "file": " + ".join(picture.name for picture in image),
+            "crop": crop,
+            "level": level,
+            "neighbours": neighbours,
+        }
         print_json({"query": query, "suggestions": [_document(each) for each in found]})
     else:
         _print_suggestions(found)

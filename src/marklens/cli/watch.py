@@ -14,6 +14,7 @@ from marklens.cli.options import (
     print_json,
 )
 from marklens.cli.progress import shown_progress
+from marklens.core.wording import counted
 
 if TYPE_CHECKING:
     from marklens.opened.watching import Watched
@@ -128,8 +129,8 @@ def _tell(watched: "Watched", as_json: bool) -> None:
     looked = watched.looked
     if looked.outdated:
         logger.warning(
-            "{} filings were looked at before with another {}: --recheck looks at them again",
-            looked.outdated, ", ".join(looked.differs),
+            "{} looked at before with another {}: --recheck looks at them again",
+            counted(looked.outdated, "filing"), ", ".join(looked.differs),
         )  # fmt: skip
     conflicts = [conflict.document() for conflict in watched.conflicts]
     if as_json:
@@ -144,17 +145,13 @@ def _tell(watched: "Watched", as_json: bool) -> None:
             }
         )
         return
-    parts = [f"{_counted(looked.checked, 'filing')} looked at", f"{looked.known:,} known"]
+    parts = [f"{counted(looked.checked, 'filing')} looked at", f"{looked.known:,} known"]
     parts += [f"{looked.before:,} filed before"] if looked.before else []
-    parts += [_counted(len(looked.faults), "fault")] if looked.faults else []
+    parts += [counted(len(looked.faults), "fault")] if looked.faults else []
     typer.echo(", ".join(parts) + ".")
-    typer.echo(f"{_counted(len(conflicts), 'new conflict')}." if conflicts else "Nothing new.")
+    typer.echo(f"{counted(len(conflicts), 'new conflict')}." if conflicts else "Nothing new.")
     for report, _ in watched.reports:
         typer.echo(f"The report is {_shortened(report.path)}.")
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _shortened(path: Path) -> Path:

@@ -83,7 +83,7 @@ class OnnxEmbedder:
         A batch that does not fit into memory is halved, down to one view.
 
         Raises:
-            ModelError: views of another shape, not even one view fits, or the network fails.
+            ModelError: views of another shape, not even one view fits, or the network fails or overflows.
         """
         return self._run_all(pixels, ["pooled"])[0]
 
@@ -122,7 +122,10 @@ class OnnxEmbedder:
                     logger.warning("out of memory: going on with batches of {}", step)
         except Exception as error:
             raise ModelError(f"the network failed: {first_line(error)}") from error
-        return [np.concatenate(column) for column in zip(*parts, strict=True)]
+        answers = [np.concatenate(column) for column in zip(*parts, strict=True)]
+        if not all(np.isfinite(answer).all() for answer in answers):
+            raise ModelError("the network overflows on a picture: export it again, with fp32 weights")
+        return answers
 
     def _require_views(self, pixels: Pixels) -> None:
         wanted = (self.size, self.size, 3)

@@ -1,6 +1,6 @@
 """The loop: ask every query, measure every ranking, take the means."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -39,9 +39,9 @@ class Ranking:
         if len(np.unique(self.numbers)) < len(self.numbers):
             raise ValueError("a mark stands twice in the ranking: keep its best place only")
 
-    def without(self, number: int) -> "Ranking":
-        """The same ranking after this mark has left it."""
-        keep = self.numbers != number
+    def without(self, numbers: Collection[int]) -> "Ranking":
+        """The same ranking after these marks have left it."""
+        keep = ~np.isin(self.numbers, np.fromiter(numbers, np.int64, len(numbers)))
         return Ranking(self.numbers[keep], self.scores[keep], self.milliseconds)
 
 
@@ -136,9 +136,8 @@ def evaluate(
 
 def measure(query: Query, ranking: Ranking, gallery: int) -> QueryResult:
     """Measure one ranking of a gallery of so many marks."""
-    if query.leaves and query.own is not None:
-        ranking = ranking.without(query.own)
-    ranked, relevant = gallery - query.leaves, len(query.relevant)
+    ranking = ranking.without(query.leaving)
+    ranked, relevant = gallery - len(query.leaving), len(query.relevant)
     is_relevant = np.isin(ranking.numbers, np.fromiter(query.relevant, np.int64))
     ranks = metrics.relevant_ranks(ranking.scores, is_relevant)
     measures = Measures(

@@ -25,20 +25,23 @@ class Query:
         relevant: numbers of the marks that ought to be found.
         own: number of the query itself where it is a mark of the gallery. It leaves the ranking, unless it is
             among the relevant.
+        ignored: numbers of marks that leave the ranking too: neither right nor wrong.
     """
 
     name: str
     relevant: frozenset[int]
     own: int | None = None
+    ignored: frozenset[int] = frozenset()
 
     def __post_init__(self) -> None:
         if not self.relevant:
             raise UsageError(f"query {self.name!r} has no relevant marks: leave it out")
 
     @property
-    def leaves(self) -> bool:
-        """Whether the query itself is taken out of its ranking."""
-        return self.own is not None and self.own not in self.relevant
+    def leaving(self) -> frozenset[int]:
+        """Numbers of what is taken out of its ranking, the query itself among them."""
+        own = frozenset() if self.own is None else {self.own}
+        return (self.ignored | own) - self.relevant
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +113,9 @@ def read_pairs(
 ) -> tuple[list[Query], tuple[Fault, ...]]:
     """Make every mark of a file of similar pairs a query whose partners are relevant.
 
+    Marks that pairs say to be of one group are all partners, as a file need not hold all pairs of them. A
+    partner by a pair that does not count is neither right nor wrong.
+
     Args:
         path: ``{"pairs": [{"a": file, "b": file, …}, …]}``, as ``marklens dataset pairs`` writes it.
         files: mark number to file name as on disk, for every mark of the gallery.
@@ -127,29 +133,29 @@ def read_pairs(
     pairs = rows.get("pairs") if isinstance(rows, dict) else None
     if not isinstance(pairs, list) or not all(_is_pair(row) for row in pairs):
         raise UsageError(f'{path} must hold {{"pairs": [{{"a": file, "b": file}}, …]}}: make it again')
-    find, partners, faults = FileFinder(files).find, defaultdict[int, set[int]](set), list[Fault]()
+    find, faults, groups = FileFinder(files).find, list[Fault](), defaultdict[tuple[str, str], set[int]](set)
+    partners, ignored = defaultdict[int, set[int]](set), defaultdict[int, set[int]](set)
     for row in pairs:
-        if row.get("grade") not in (None, *grades):
+        counts = row.get("grade") in (None, *grades)
+        ends = _both(row, find, faults if counts else [])
+        if ends is None:
             continue
-        ends = [(name, find(name)) for name in (row["a"], row["b"])]
-        faults += [
-            Fault(name, "ambiguous-file" if found else "unknown-file", "a pair names it")
-            for name, found in ends
-            if len(found) != 1
-        ]
-        if all(len(found) == 1 for _, found in ends):
-            (first,), (second,) = (found for _, found in ends)
-            if first == second:
-                faults.append(Fault(row["a"], "repeated-file", "a pair names this mark twice"))
-                continue
-            partners[first].add(second)
-            partners[second].add(first)
+        for one, other in (ends, ends[::-1]):
+            (partners if counts else ignored)[one].add(other)
+        if counts and (group := _group_of(row)):
+            groups[group].update(ends)
+    for members in groups.values():
+        for number in members:
+            partners[number] |= members - {number}
     if not partners:
         raise UsageError(
             f"no pair of {path} that is {' or '.join(grades)} has both marks in this index: "
             "name the files as in its dataset"
         )
-    queries = [Query(files[number], frozenset(partners[number]), number) for number in sorted(partners)]
+    queries = [
+        Query(files[number], frozenset(partners[number]), number, frozenset(ignored[number]))
+        for number in sorted(partners)
+    ]
     return queries, tuple(faults)
 
 
@@ -190,6 +196,33 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = next(name for name, _ in pairs if [key for key, _ in pairs].count(name) > 1)
         raise ValueError(f"the group {twice!r} stands there twice")
     return document
+
+
+def _both(
+    row: Mapping[str, Any], find: Callable[[str], list[int]], faults: list[Fault]
+) -> tuple[int, int] | None:
+    """The marks of a pair; None after noting why they are not two that the gallery knows."""
+    ends = [(name, find(name)) for name in (row["a"], row["b"])]
+    unclear = [
+        Fault(name, "ambiguous-file" if found else "unknown-file", "a pair names it")
+        for name, found in ends
+        if len(found) != 1
+    ]
+    if unclear:
+        faults += unclear
+        return None
+    (first,), (second,) = (found for _, found in ends)
+    if first == second:
+        faults.append(Fault(row["a"], "repeated-file", "a pair names this mark twice"))
+        return None
+    return first, second
+
+
+def _group_of(row: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Grade and name of the group that a pair comes from, where it says so."""
+    evidence = row.get("evidence")
+    name = evidence.get("group") if isinstance(evidence, dict) else None
+    return (str(row.get("grade")), name) if isinstance(name, str) else None
 
 
 def _is_pair(row: object) -> bool:

@@ -180,13 +180,21 @@ def compact(
 
 
 def _unknown(marks: Iterator[Mark], catalog: Catalog, progress: Progress) -> Iterator[Mark]:
-    removed, refused = catalog.removed(), 0
+    removed, refused, others = catalog.removed(), 0, 0
     for mark in marks:
+        number = catalog.number(mark.id)
         if mark.id in removed:
             refused += 1
-        elif catalog.number(mark.id) is None:
+        elif number is None:
             yield mark
             continue
+        else:
+            others += catalog.marks([number])[number].path != mark.path
         progress.advance(1, skipped=True)
+    if others:
+        logger.warning(
+            "{} marks have ids that the index has of other files: they are left out, give other ids in a "
+            "manifest", others,
+        )  # fmt: skip
     if refused:
         logger.warning("{} marks were removed before: compact the index to add them again", refused)

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, overload
 
 from marklens.core.errors import MissingExtraError, PictureError
 from marklens.core.types import Hit, Mark, Scores, View
+from marklens.core.wording import counted
 from marklens.documents import Asked, search_document, text_document
 from marklens.engine import Engine
 from marklens.opened.pictures import Loaded
 from marklens.opened.question import Question, weights_of
 from marklens.opened.reasons import page_reason, page_reasons
 from marklens.opened.record import Origin, make_record
-from marklens.opened.table import COLUMNS, lines_of, row_of
+from marklens.opened.table import COLUMNS, KINDS, lines_of, row_of
 from marklens.pages.cards import channels
 from marklens.pages.notebook import hits_fragment, reason_fragment
 from marklens.pages.pictures import Picture
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     import pandas
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Asking:
     """A search that was made: what all its hits share.
 
@@ -108,7 +109,7 @@ class Hits(Sequence["Found"]):
         return (Found(self.asking, hit) for hit in self.hits)
 
     def __repr__(self) -> str:
-        title = f"{len(self)} hit{'' if len(self) == 1 else 's'} for {self.asking.name}"
+        title = f"{counted(len(self), 'hit')} for {self.asking.name}"
         if self.note:
             title += f": {self.note}"
         return "\n".join([title, *lines_of(self.hits)])
@@ -176,12 +177,13 @@ class Hits(Sequence["Found"]):
             import pandas
         except ImportError:
             raise MissingExtraError("to_pandas", "notebook") from None
-        return pandas.DataFrame([row_of(hit) for hit in self.hits], columns=list(COLUMNS))
+        rows = pandas.DataFrame([row_of(hit) for hit in self.hits], columns=list(COLUMNS))
+        return rows.astype(KINDS)  # the same whatever is missing, also of no hits
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Found:
-    """One hit, with what is asked most of it.
+    """One hit, with what is asked most of it; equal to another of the same mark of the same open index.
 
     Attributes:
         asking: the search that found it.
@@ -190,6 +192,14 @@ class Found:
 
     asking: Asking
     hit: Hit
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Found):
+            return NotImplemented
+        return self.hit.number == other.hit.number and self.asking.engine is other.asking.engine
+
+    def __hash__(self) -> int:
+        return hash((self.hit.number, id(self.asking.engine)))
 
     @property
     def rank(self) -> int:

@@ -29,7 +29,7 @@ _SPREAD_MODES = {"La": "LA", "RGBa": "RGBA", "PA": "RGBA"}
 """Modes that it cannot hold, and those that keep their transparency."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Loaded:
     """A picture that is searched for.
 

@@ -39,8 +39,13 @@ def repeat(report: Path, root: Path, pictures: Sequence[Path] = ()) -> tuple[Hit
     }
     # copied over, not given as flags: a report that had no weight of its own must not get the environment's
     settings = load_settings().model_copy(update=sections)
-    hits = Index.open(root, settings).ask(question)
-    return hits, compare(record, Record.model_validate(hits.record()))
+    index = Index.open(root, settings)
+    try:
+        hits = index.ask(question)
+        return hits, compare(record, Record.model_validate(hits.record()))
+    except BaseException:
+        index.close()
+        raise
 
 
 def _section(kind: type[Section], name: str, remembered: Mapping[str, Mapping[str, Any]]) -> Section:

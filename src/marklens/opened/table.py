@@ -12,6 +12,12 @@ COLUMNS = (
     "score_text", "score_color", "query_view", "mark_view", "attributes",
 )  # fmt: skip
 """Of a row."""
+KINDS = {
+    "rank": "int64",
+    "year": "Int64",
+    **{name: "float64" for name in COLUMNS if name.startswith("score")},
+}
+"""Of the columns of numbers, as pandas calls them."""
 _HEADS = ("rank", "score", "id", "text", "global", "spatial", "words", "color")
 _LEFT = ("id", "text")
 

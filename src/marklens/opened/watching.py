@@ -16,6 +16,7 @@ from marklens.core.images import decode
 from marklens.core.ports import Progress
 from marklens.core.resources import StopFlag
 from marklens.core.types import Filter
+from marklens.core.wording import counted
 from marklens.datasets.opening import open_dataset
 from marklens.engine import Engine
 from marklens.indexing.decoding import Decoder
@@ -114,7 +115,7 @@ def watch(request: WatchRequest, settings: Settings, progress: Progress, stop: S
             looked = watcher.run(dataset, progress, stop)
             if looked.stopped:
                 raise Interrupted(
-                    f"stopped after {looked.checked:,} filing{'s'[: looked.checked != 1]}: "
+                    f"stopped after {counted(looked.checked, 'filing')}: "
                     "what was looked at is remembered, the same call goes on"
                 )
             facts["filings looked at in this run"] = f"{looked.checked:,}"

@@ -21,6 +21,7 @@ class Database:
         self._path, self._writable = path, writable
         self._file = identity(path)
         self._idle: deque[sqlite3.Connection] = deque()
+        self._closed = False
 
     @staticmethod
     def open(path: Path, writable: bool) -> "Database":
@@ -44,7 +45,8 @@ class Database:
             self._idle.append(db)
 
     def close(self) -> None:
-        """Close the connections at rest."""
+        """Close the connections at rest; nothing can be asked any more."""
+        self._closed = True
         while self._idle:
             self._idle.pop().close()
 
@@ -96,6 +98,8 @@ class Database:
 
     def _connect(self) -> sqlite3.Connection:
         """One more connection to the file that was opened, never to one that has taken its place."""
+        if self._closed:
+            raise UsageError(f"{self._path} was closed: open the index again")
         db = _connect(self._path, "rw" if self._writable else "ro")
         if identity(self._path) != self._file:
             db.close()

@@ -1,13 +1,20 @@
 """Why two texts are alike: the alignment of their sounds, as data to show to people."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from marklens.text.aline import Alignment, align
-from marklens.text.forms import form_of, texts_of
+from marklens.text.aline_batch import pad, similarities, sound_scheme
+from marklens.text.forms import TextForm, form_of, texts_of
 from marklens.text.lexicon import LANGUAGES
 from marklens.text.phonetic import compare
 from marklens.text.sounds import Reader
 from marklens.text.weighing import Weighing
+
+Voices = Sequence[bytes]
+"""A text or a word as each language reads it; empty where it cannot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +63,9 @@ def explain(
     if not first.words or not second.words:
         return None
     likeness = compare(first, texts_of([second], reader), weighing)
-    whole = _best(first.voices, second.voices)
+    whole = _closest(first.voices, [second.voices])
     matches = [
-        _match(
-            word.letters,
-            said,
-            [(found.letters, heard) for found, heard in zip(second.words, second.spoken, strict=True)],
-        )
+        _match(word.letters, said, second)
         for word, said in zip(first.words, first.spoken, strict=True)
         if not word.weak or all(each.weak for each in first.words)
     ]
@@ -70,28 +73,30 @@ def explain(
         float(likeness.total[0]),
         float(likeness.sound[0]),
         float(likeness.spelling[0]),
-        whole[0] if whole else None,
         whole[1] if whole else None,
+        whole[2] if whole else None,
         tuple(match for match in matches if match),
     )
 
 
-def _match(
-    word: str, said: tuple[bytes, ...], others: list[tuple[str, tuple[bytes, ...]]]
-) -> WordMatch | None:
+def _match(word: str, said: Voices, other: TextForm) -> WordMatch | None:
     """The best match of a word among the words of the other text."""
-    found = [(name, best) for name, heard in others if (best := _best(said, heard))]
-    if not found:
+    found = _closest(said, other.spoken)
+    return None if found is None else WordMatch(word, other.words[found[0]].letters, *found[1:])
+
+
+def _closest(said: Voices, others: Sequence[Voices]) -> tuple[int, str, Alignment] | None:
+    """Which of the others sounds most alike, in which language, and how; None where none can be read.
+
+    All are compared at once and only the likest pair is aligned step by step.
+    """
+    alike = np.full((len(others), len(LANGUAGES)), -1, np.float32)
+    for voice, own in enumerate(said[: len(LANGUAGES)]):
+        heard = [number for number, other in enumerate(others) if own and other[voice]]
+        if heard:
+            words = pad([others[number][voice] for number in heard])
+            alike[heard, voice] = similarities(own, words, sound_scheme())
+    if not alike.size or alike.max() < 0:
         return None
-    name, (language, alignment) = max(found, key=lambda each: each[1][1].similarity)
-    return WordMatch(word, name, language, alignment)
-
-
-def _best(one: tuple[bytes, ...], other: tuple[bytes, ...]) -> tuple[str, Alignment] | None:
-    """The language in which two voices are most alike, and their alignment in it."""
-    aligned = [
-        (language, align(first, second))
-        for language, first, second in zip(LANGUAGES, one, other, strict=False)
-        if first and second
-    ]
-    return max(aligned, key=lambda each: each[1].similarity) if aligned else None
+    other, voice = divmod(int(alike.argmax()), len(LANGUAGES))
+    return other, LANGUAGES[voice], align(said[voice], others[other][voice])

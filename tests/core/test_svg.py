@@ -13,8 +13,9 @@ import psutil
 import pytest
 from PIL import Image
 
+from marklens.core import svg as core_svg
 from marklens.core.errors import PictureError
-from marklens.core.images import SVG_SIDE, decode
+from marklens.core.images import SVG_SIDE, WORKING_SIDE, decode
 from marklens.core.types import Pixels
 
 NAMES = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
@@ -226,3 +227,46 @@ def test_white_drawings_stand_on_black() -> None:
     pixels = decode(svg('<circle cx="5" cy="5" r="4" fill="#fff"/>'))
     assert (pixels[0, 0].tolist(), pixels[200, 200].tolist()) == ([0, 0, 0], [255, 255, 255])
     assert np.ptp(pixels.reshape(-1, 3), axis=1).max() == 0
+
+
+def drawn_in(monkeypatch: pytest.MonkeyPatch, data: bytes) -> str:
+    """Whether a drawing goes to a process of its own."""
+    asked: list[str] = []
+    sandbox = core_svg._draw_in_sandbox
+    monkeypatch.setattr(core_svg, "_draw_in_sandbox", lambda *all: asked.append("") or sandbox(*all))
+    decode(data)
+    return "sandbox" if asked else "here"
+
+
+@pytest.mark.parametrize(
+    ("body", "place"),
+    [
+        (SQUARE, "here"),
+        ('<path d="M0 5H9" stroke="red" stroke-dasharray="1"/>', "sandbox"),
+        ('<path d="M0 5H9" style="stroke:red;stroke-dasharray: 2,3"/>', "sandbox"),
+        ('<path d="M0 5H9" style="stroke:red;stroke-dasharray: none"/>', "here"),
+        ('<g opacity=".5">' + SQUARE + "</g>", "here"),
+        ('<g opacity=".5"><rect width="9" height="9" fill="red"/></g>' * 21, "sandbox"),
+        ('<g style="opacity: 1;fill-opacity:0.5"><rect width="9" height="9"/></g>' * 30, "here"),
+    ],
+)
+def test_few_words_that_ask_for_much_work_are_kept_away(
+    monkeypatch: pytest.MonkeyPatch, body: str, place: str
+) -> None:
+    assert drawn_in(monkeypatch, svg(body)) == place
+
+
+def test_a_tree_of_too_many_elements_is_no_logo() -> None:
+    with pytest.raises(PictureError, match="200,000 elements"):
+        decode(svg("<g/>" * 200_001))
+
+
+def test_the_prefix_of_old_pages_needs_no_declaration() -> None:
+    body = '<defs><path id="p" d="M2 2H8V8H2z"/></defs><use xlink:href="#p"/>'
+    bare = svg(body).replace(b' xmlns:xlink="http://www.w3.org/1999/xlink"', b"")
+    assert decode(bare).min() == decode(svg(body)).min() == 0
+
+
+def test_a_very_long_drawing_is_drawn_larger() -> None:
+    picture = decode(svg('<path d="M9 3H590V7H9z"/>', 'viewBox="0 0 600 10"'))
+    assert picture.shape[1] == WORKING_SIDE and picture.min() < 100

@@ -156,7 +156,8 @@ def _decode_svg(data: bytes, crop: Crop | None) -> Pixels:
         raise PictureError("crop", "an SVG has no pixels: give the crop in percent, as in 10%,10%,50%,50%")
     pixels = _drawn_svg(data, SVG_SIDE)
     if crop is None:
-        return pixels
+        long = min(pixels.shape[:2]) < MIN_SIDE
+        return _drawn_svg(data, SVG_CROPPED_SIDE) if long else pixels
     wide, high = pixels.shape[1] / SVG_SIDE, pixels.shape[0] / SVG_SIDE
     left, top, right, bottom = _shares(crop, pixels.shape[1], pixels.shape[0])
     part = max((right - left) * wide, (bottom - top) * high, SVG_SIDE / SVG_CROPPED_SIDE)

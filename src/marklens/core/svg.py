@@ -7,7 +7,9 @@ import re
 import subprocess
 import sys
 import zlib
+from collections import Counter
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 from xml.etree import ElementTree
 
@@ -15,6 +17,8 @@ from marklens.core.errors import PictureError, first_line
 
 MAX_BYTES = 16 << 20
 """Of SVG text, after unpacking; a logo drawn in more is a traced photograph."""
+MAX_NODES = 200_000
+"""Elements; a tree of millions takes minutes and gigabytes before anything is drawn."""
 MAX_DEPTH = 250
 """Elements inside each other; the renderer itself gives up before 1,100 and can overflow its stack at 300."""
 
@@ -47,7 +51,13 @@ PLAIN_ELEMENTS = frozenset(
 """What is drawn in this process. Filters, patterns, masks and embedded pictures may ask for any memory
 or time (the renderer then aborts its whole process), so they are drawn in a process of their own."""
 PLAIN_DEPTH, PLAIN_REFERENCES, PLAIN_NODES, PLAIN_BYTES = 40, 12, 5000, 2 << 20
-"""Limits of what is drawn in this process; `use` multiplies elements, each level of depth takes stack."""
+PLAIN_LAYERS, PLAIN_SIDE = 20, 1024
+"""Limits of what is drawn in this process; `use` multiplies elements, each level of depth takes stack, each
+layer a picture of its own."""
+_SET_TO = r"\s*+[:=]\s*+[\"']?+\s*+"
+_DASHES = re.compile(rf"dasharray{_SET_TO}(?!none|inherit|0\s*[;\"'])")
+"""Of a long line they may be millions."""
+_LAYERS = re.compile(rf"(?<![\w-])opacity{_SET_TO}(?!1(?:\.0*)?\s*[;\"']|inherit)|mix-blend-mode|isolation")
 
 SANDBOX_SECONDS = 10
 SANDBOX_MEMORY = 1 << 30
@@ -79,6 +89,7 @@ sys.stdout.buffer.write(bytes(png))
 """
 
 
+_NAMESPACE = "{http://www.w3.org/2000/svg}"
 _ROOT = re.compile(rb"<(?:[\w.-]+:)?svg[\s>/]")
 """The element, with any prefix."""
 _BEGINS = re.compile(rb"<\?xml|<!doctype svg|<!--|" + _ROOT.pattern)
@@ -104,12 +115,12 @@ def render_svg(data: bytes, side: int) -> bytes:
     Raises:
         PictureError: no SVG, too complex, or the renderer failed.
     """
-    root, depth = _parse(_unpacked(data))
+    root, depth = _parse(_with_xlink(_unpacked(data)))
     _cut_references(root)
     svg = ElementTree.tostring(root, "unicode")
     fonts = any(_local_name(element) == "text" for element in root.iter())
-    draw = _draw_here if _is_plain(root, depth) and len(svg) <= PLAIN_BYTES else _draw_in_sandbox
-    return draw(svg, side, fonts)
+    plain = side <= PLAIN_SIDE and _is_plain(root, depth) and _is_quick(svg)
+    return (_draw_here if plain else _draw_in_sandbox)(svg, side, fonts)
 
 
 def _unpacked(data: bytes) -> bytes:
@@ -124,10 +135,18 @@ def _unpacked(data: bytes) -> bytes:
     return data
 
 
+def _with_xlink(data: bytes) -> bytes:
+    """With the prefix ``xlink`` declared: old pages use it without."""
+    if b"xlink:" not in data or b"xmlns:xlink" in data:
+        return data
+    declared = rb"\g<0>" + b' xmlns:xlink="http://www.w3.org/1999/xlink"'
+    return re.sub(rb"<(?:[\w.-]+:)?svg(?=[\s>/])", declared, data, count=1)
+
+
 def _parse(data: bytes) -> tuple[ElementTree.Element, int]:
     """Parse into a tree and its depth; expat loads no external entities and stops entity bombs."""
     parser: Any = ElementTree.XMLPullParser(("start", "end"))
-    depth = deepest = 0
+    depth = deepest = nodes = 0
     root: ElementTree.Element | None = None
     try:
         for piece in _pieces(data):
@@ -135,9 +154,12 @@ def _parse(data: bytes) -> tuple[ElementTree.Element, int]:
             for event, element in parser.read_events():
                 root = element if root is None else root
                 depth += 1 if event == "start" else -1
+                nodes += event == "start"
                 deepest = max(deepest, depth)
             if deepest > MAX_DEPTH:
                 raise PictureError("svg", f"elements lie more than {MAX_DEPTH} deep in each other")
+            if nodes > MAX_NODES:
+                raise PictureError("svg", f"more than {MAX_NODES:,} elements")
         parser.close()
     except (ElementTree.ParseError, ValueError, LookupError) as error:
         raise PictureError("svg", f"no well-formed XML: {error}") from error
@@ -146,7 +168,7 @@ def _parse(data: bytes) -> tuple[ElementTree.Element, int]:
     if root.tag == "svg":  # cut out of a web page, where the namespace goes without saying
         for element in root.iter():
             if isinstance(element.tag, str) and not element.tag.startswith("{"):
-                element.tag = "{http://www.w3.org/2000/svg}" + element.tag
+                element.tag = _NAMESPACE + element.tag
     return root, deepest
 
 
@@ -169,18 +191,20 @@ def _cut_references(root: ElementTree.Element) -> None:
 
 def _is_plain(root: ElementTree.Element, depth: int) -> bool:
     """Whether drawing takes little time and memory, whatever the numbers in it are."""
-    names = [_local_name(element) for element in root.iter()]
-    svg_names = {
-        name
-        for element, name in zip(root.iter(), names, strict=True)
-        if isinstance(element.tag, str) and element.tag.startswith("{http://www.w3.org/2000/svg}")
-    }
+    tags = Counter(element.tag for element in root.iter() if isinstance(element.tag, str))
+    ours = {tag.rpartition("}")[2]: count for tag, count in tags.items() if tag.startswith(_NAMESPACE)}
     return (
         depth <= PLAIN_DEPTH
-        and len(names) <= PLAIN_NODES
-        and sum(name in {"use", "clipPath"} for name in names) <= PLAIN_REFERENCES
-        and svg_names <= PLAIN_ELEMENTS
+        and tags.total() <= PLAIN_NODES
+        and ours.get("use", 0) + ours.get("clipPath", 0) <= PLAIN_REFERENCES
+        and ours.keys() <= PLAIN_ELEMENTS
     )
+
+
+def _is_quick(svg: str) -> bool:
+    """Whether no few words in it ask for much work."""
+    few_layers = sum(1 for _ in islice(_LAYERS.finditer(svg), PLAIN_LAYERS + 1)) <= PLAIN_LAYERS
+    return len(svg) <= PLAIN_BYTES and few_layers and not _DASHES.search(svg)
 
 
 def _draw_here(svg: str, side: int, fonts: bool) -> bytes:

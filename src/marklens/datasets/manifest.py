@@ -66,7 +66,7 @@ class ManifestDataset:
         Kinds of faults: ``bad-line``, ``not-a-picture``, ``missing-file``, ``repeated-file``,
         ``repeated-id``, ``bad-vienna-code``, ``bad-year``; each says its line.
         """
-        files: set[Path] = set()
+        files: set[str] = set()
         ids: set[str] = set()
         for line, entry in self._rows():
             item = f"{self.path.name}:{line}"
@@ -84,7 +84,7 @@ class ManifestDataset:
             if fault:
                 on_fault(fault)
                 continue
-            files.add(path)
+            files.add(str(path))
             mark = _mark(item, file, path, entry, {*KNOWN_KEYS, key, "file"}, ids, on_fault)
             if mark:
                 yield mark
@@ -150,13 +150,13 @@ def _json_rows(lines: Iterable[str]) -> Iterator[Row]:
         yield number, entry if isinstance(entry, dict) else "no JSON object"
 
 
-def _fault_of(item: str, file: str, path: Path, files: set[Path]) -> Fault | None:
+def _fault_of(item: str, file: str, path: Path, files: set[str]) -> Fault | None:
     """What is wrong with the picture of a line, if anything."""
     if path.suffix.lower() not in PICTURE_ENDINGS:
         return Fault(
             item, "not-a-picture", f"the ending of {file!r} is of no picture format that can be read"
         )
-    if path in files:
+    if str(path) in files:
         return Fault(item, "repeated-file", f"an earlier line names {file!r}; the first one counts")
     if not os.path.isfile(path):  # unlike pathlib it says False of names that no disk takes
         return Fault(item, "missing-file", f"{file!r} does not exist")

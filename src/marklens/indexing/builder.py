@@ -17,6 +17,7 @@ from marklens.core.errors import ArtifactError, UsageError
 from marklens.core.ports import Dataset
 from marklens.core.types import Fault
 from marklens.embeddings.pca_reducer import PcaReducer
+from marklens.indexing.chunks import load_chunk
 from marklens.indexing.derive import derive, write_errors
 from marklens.indexing.describing import Describer
 from marklens.indexing.folder import STORES, FolderLock, IndexFolder
@@ -113,7 +114,8 @@ def build_index(describer: Describer, dataset: Dataset, recipe: Recipe, options:
             return BuildReport(before, done.marks, perf_counter() - started, changed=False)
         replace(before, complete=False, rebuilding=False, store=kind).save(folder)
         _drop_chunks(folder, len(done.sources))
-        written = write_errors(folder, len(done.sources), faults)
+        paths = folder.chunks(len(done.sources))
+        written = write_errors(folder, faults, (fault for path in paths for fault in load_chunk(path).faults))
         derived = derive(
             folder,
             len(done.sources),

@@ -140,11 +140,10 @@ def noting_texts(entries: Iterable[Entry], names: TextIndexBuilder) -> Iterator[
         yield entry
 
 
-def write_errors(folder: IndexFolder, chunks: int, dataset_faults: Sequence[Fault]) -> int:
+def write_errors(folder: IndexFolder, of_dataset: Iterable[Fault], of_pictures: Iterable[Fault]) -> int:
     """Write errors.jsonl: what is wrong with the dataset's data, then with its pictures; return how many."""
-    pictures = [fault for path in folder.chunks(chunks) for fault in load_chunk(path).faults]
     rows = dict.fromkeys(
-        [("dataset", fault) for fault in dataset_faults] + [("picture", fault) for fault in pictures]
+        [*(("dataset", fault) for fault in of_dataset), *(("picture", fault) for fault in of_pictures)]
     )
     lines = [json.dumps({"of": of, **asdict(fault)}) + "\n" for of, fault in rows]
     write_text(folder.errors, "".join(lines))

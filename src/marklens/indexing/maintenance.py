@@ -64,12 +64,12 @@ def add_marks(describer: Describer, dataset: Dataset, recipe: Recipe, chunk: int
             new = _unknown(dataset.marks(faults.append), catalog, describer.progress)
             done = describer.describe(new, chunk, first=manifest.chunks)
             paths = folder.chunks_from(manifest.chunks)[: len(done.sources)]
-            known = {*listed_faults(folder, "picture")}
+            known = dict.fromkeys(listed_faults(folder, "picture"))
 
             def chunks() -> Iterator[Chunk]:  # passed over several times: together they may not fit
                 return map(load_chunk, paths)
 
-            if all(not part.marks and known.issuperset(part.faults) for part in chunks()):
+            if all(not part.marks and known.keys() >= {*part.faults} for part in chunks()):
                 for path in paths:
                     path.unlink()
                 return BuildReport(manifest, 0, perf_counter() - started, changed=False)
@@ -81,7 +81,8 @@ def add_marks(describer: Describer, dataset: Dataset, recipe: Recipe, chunk: int
             total = manifest.chunks + len(paths)
             # all of it is written again: a disk that fills up halfway leaves what nobody can open
             require_disk_space(folder.root, number * DERIVED_BYTES, f"adding to {first:,} marks")
-            written = write_errors(folder, total, [*listed_faults(folder, "dataset"), *faults])
+            faulty = {**known, **dict.fromkeys(fault for part in chunks() for fault in part.faults)}
+            written = write_errors(folder, [*listed_faults(folder, "dataset"), *faults], faulty)
             names = TextIndexBuilder()
             # from here to the end nobody can open the index
             catalog.append(noting_texts(entries(chunks(), first), names))

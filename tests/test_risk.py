@@ -60,6 +60,13 @@ def test_levels_and_their_reasons(
         ("Class 25 clothing, 3 pieces; Class 18 bags", {18, 25}),
         ("IC 025. US 022 039. G & S: Clothing", {25}),
         ("clothing, 18 pieces", set()),
+        ("Classes 9 35 42 Services", set()),
+        ("Class 9, 42 software", set()),
+        ("Classes 3, 5 and 10 only", set()),
+        ("Nice Classification 11: 25", {25}),
+        ("Nice 11-2023: 9, 42", {9, 42}),
+        ("Nice classification: 9, 42", {9, 42}),
+        ("Classification 25", {25}),
     ],
 )
 def test_classes_are_numbers_from_1_to_45(written: str, classes: set[int]) -> None:
@@ -84,7 +91,8 @@ LIVING = """
     Trade mark registered | Cancellation proceedings pending | Opposition proceedings ended
     Marke eingetragen | Widerspruch zurückgewiesen | Löschungsverfahren anhängig | Teilweise gelöscht
     Under examination | Opposed | Protected | Pending | Registered, in late renewal period
-    Marque enregistrée
+    Marque enregistrée | Registered - licence revoked | Registered | licence expired | Disclaimer removed
+    Registered; assignment not valid | Security interest removed | Seniority surrendered
 """
 GONE = """
     Inactive | Expired | Dead | Ended | Withdrawn | Refused | No longer in force | Total: cancelled

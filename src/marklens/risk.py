@@ -30,6 +30,7 @@ _TURNED_DOWN = re.compile(
 _PROCEEDING = re.compile(
     r"\b(?:oppos|cancellation|appeal|invalid(?:ity|ation)|nullity|revocation|refusal|objection|surrender\b|"
     r"request|petition|proceeding|action|decision|claim|limitation|renewal|transfer|period|deadline|term\b|"
+    r"licen[cs]e|assignment|disclaimer|security interest|seniority|priority|suspension|hold\b|lizenz|"
     r"withdrawal|widerspruch|löschung|beschwerde|nichtigkeit)"
 )
 _OPEN = re.compile(
@@ -50,7 +51,14 @@ _JOIN = r"(?:and|und|et|to|bis)\b"
 _NUMBER = r"(?<![\w.])\d{1,3}(?:\.0*)?(?![.\d]*\w)"
 _RANGE = re.compile(rf"({_NUMBER})(?:\s*(?:[-–—]|\bto\b|\bbis\b)\s*({_NUMBER}))?")
 _LIST = rf"{_NUMBER}(?:[\s,;/|&+–—-]*(?:{_JOIN}\s*)?{_NUMBER}(?!\s*(?!{_JOIN})[^\W\d_]))*"
-_LABELLED = re.compile(rf"\b(?:class(?:es|e|ification)?|klassen?|cl|ic|nice|nizza)\b[\s.:#]*({_LIST})")
+_LABELLED = re.compile(rf"\b(?:class(?:es|e)?|klassen?|cl|ic|nice|nizza)\b[\s.:#]*({_LIST})")
+_GOES_ON = re.compile(rf"[\s,;/|&+–—-]*(?:{_JOIN}\s*)?\d")
+"""Behind a list: its last number stands before a word, and may be a class or count the goods."""
+_EDITION = re.compile(
+    r"\b(?:(?:nice|nizza)\s*)?classification\b[\s.]*(?:\d{1,2}(?:[-/]\d{4})?\s*:)?"
+    r"|\b(?:nice|nizza)\s*\d{1,2}[-/]\d{4}\s*:?"
+)
+"""Of the classification itself: *Nice Classification 11: 25* names class 25."""
 _NUMBERS = re.compile(_LIST)
 _PROSE = re.compile(rf"\b(?!{_JOIN})[^\W\d_]+")
 NOBODY = frozenset(
@@ -89,12 +97,16 @@ def judge(filing: Attributes, mark: Attributes) -> Risk:
 
 
 def nice_classes(attributes: Attributes) -> frozenset[int]:
-    """The Nice classes of a mark, 1..45; none where its attributes name none.
+    """The Nice classes of a mark, 1..45; none where its attributes name none, or not surely all of them.
 
     Numbers among words count after ``class`` or before a colon: others may count the goods.
     """
     written = re.sub(r"[\"'\[\]{}()]", " ", (first_of(attributes, CLASS_NAMES) or "").casefold())
-    lists = _LABELLED.findall(written) or _before_colon(written)
+    written = _EDITION.sub(" class ", written)
+    labelled = list(_LABELLED.finditer(written))
+    if any(_GOES_ON.match(written, found.end()) for found in labelled):
+        return frozenset()
+    lists = [found[1] for found in labelled] or _before_colon(written)
     if not lists and not _PROSE.search(written):
         lists = [written]
     return frozenset(

@@ -237,6 +237,14 @@ def test_hits_are_a_sequence_that_shows_itself(opened: Index, marks: Path) -> No
     assert repr(opened.search(marks / "mark0001.png", years=1)) == nothing
 
 
+def test_a_page_says_how_was_searched(opened: Index, marks: Path) -> None:
+    picture = marks / "mark0001.png"
+    page = opened.search(picture, aspect="colour", weights={"color": 1}, mirrored=True, rerank=True).to_html()
+    for said in ("aspect colour", "weights color 1", "mirrored too"):
+        assert f'<li class="strong">{said}</li>' in page
+    assert '<li class="strong">' not in opened.search(picture).to_html()
+
+
 def test_names_are_escaped(opened: Index, marks: Path, tmp_path: Path) -> None:
     evil = tmp_path / "<b onload=x>.png"
     evil.write_bytes((marks / "mark0001.png").read_bytes())

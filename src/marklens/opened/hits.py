@@ -155,8 +155,7 @@ class Hits(Sequence["Found"]):
         """
         asking, question = self.asking, self.asking.question
         views = asking.views
-        part = None if question.crop is None else f"part {question.crop}"
-        shown = QueryOnPage(asking.name, _shown_picture(asking), views, asking.result.text, part)
+        shown = QueryOnPage(asking.name, _shown_picture(asking), views, asking.result.text, question.unusual)
         record = self.record()
         facts = {"marks": f"{asking.engine.catalog.counts().marks:,}", **_facts(record)}
         reasons = page_reasons(asking.engine, self._shown, views)

@@ -47,6 +47,19 @@ class Question:
     aspect: Aspect = "composite"
     mirrored: bool = False
 
+    @property
+    def unusual(self) -> tuple[str, ...]:
+        """What of it is not as usual, beside the filter, in words."""
+        weights = ", ".join(f"{name} {value:g}" for name, value in self.weights.items())
+        said = {
+            f"part {self.crop}": self.crop is not None,
+            f"aspect {self.aspect}": self.aspect != "composite",
+            f"weights {weights}": bool(self.weights),
+            "mirrored too": self.mirrored,
+            "not re-ranked": not self.rerank,
+        }
+        return tuple(phrase for phrase, is_so in said.items() if is_so)
+
     def __post_init__(self) -> None:
         if not self.pictures and self.mark is None and self.text is None:
             raise UsageError("there is nothing to search for: give a picture, a mark or a name")

@@ -19,14 +19,14 @@ class QueryOnPage:
         picture: as it was given; None where it has gone, or where a name alone was searched for.
         views: what the network saw of it.
         text: the words searched for, or None.
-        part: of the picture that was searched for, in words; None for the whole.
+        asked: how it was searched for, a phrase for each thing that is not as usual: a part, an aspect, …
     """
 
     name: str
     picture: Picture | None
     views: tuple[View, ...] = ()
     text: str | None = None
-    part: str | None = None
+    asked: Sequence[str] = ()
 
 
 def results_page(

@@ -378,7 +378,8 @@ $("report-csv").addEventListener("click", () => {
   const rows = reported().map((hit) => [hit.rank, hit.id, hit.file, hit.text, hit.year, hit.vienna_codes.join(" "), hit.score.toFixed(4),
     ...Object.keys(CHANNELS).map((name) => hit.scores[name]?.toFixed(4))]);
   const head = ["rank", "id", "file", "text", "year", "vienna_codes", "score", ...Object.keys(CHANNELS)];
-  save("marklens.csv", "text/csv", [head, ...rows].map((row) => row.map(cell).join(",")).join("\r\n") + "\r\n");
+  // without the mark at its beginning Excel takes UTF-8 for something else
+  save("marklens.csv", "text/csv", "\ufeff" + [head, ...rows].map((row) => row.map(cell).join(",")).join("\r\n") + "\r\n");
 });
 const escaped = (text) => String(text ?? "").replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
 async function embedded(id) {

@@ -26,7 +26,7 @@ from benchmarks.reporting import report
 from marklens.core.ports import VectorStore
 from marklens.core.types import VIEW_BITS, Bools, Ids, Vectors
 from marklens.retrieval.faiss_store import FaissStore
-from marklens.retrieval.pgvector_queries import Asked, exact_search, graph_search
+from marklens.retrieval.pgvector_queries import Statement, exact_search, graph_search
 from marklens.retrieval.pgvector_store import PgVectorStore
 from marklens.retrieval.postgres import Server
 from marklens.retrieval.vector_store import open_store
@@ -121,7 +121,7 @@ def each_way(store: PgVectorStore, given: Given) -> Iterator[dict[str, Any]]:
         }
 
 
-def timed(store: PgVectorStore, asked: Vectors, k: int, statement: Asked, exact: Ids) -> dict[str, Any]:
+def timed(store: PgVectorStore, asked: Vectors, k: int, statement: Statement, exact: Ids) -> dict[str, Any]:
     found, milliseconds = [], []
     for query in asked:
         started = time.perf_counter()

@@ -19,7 +19,7 @@ import typer
 
 from benchmarks.reporting import report
 from marklens import assembly, build_assembly
-from marklens.classifying.measuring import Asked, measure
+from marklens.classifying.measuring import HeldOut, measure
 from marklens.classifying.voting import NEIGHBOURS, SHARPNESS, Level
 from marklens.cli.logs import configure_logs
 from marklens.cli.progress import shown_progress
@@ -87,8 +87,8 @@ def _rows(dataset: Path, per_word: int | None) -> Iterator[dict[str, Any]]:
             yield {"file": file, "id": mark.path.stem, "vienna_codes": [codes[word]], "pack": pack}
 
 
-def _measured(engine: Engine, asked: list[Asked], neighbours: int, sharpness: float) -> dict[str, Any]:
-    near = [Asked(one.codes, one.neighbours[:neighbours]) for one in asked]
+def _measured(engine: Engine, asked: list[HeldOut], neighbours: int, sharpness: float) -> dict[str, Any]:
+    near = [HeldOut(one.codes, one.neighbours[:neighbours]) for one in asked]
     found = measure(near, bearers_of(engine, LEVEL), LEVEL, sharpness)
     trust = " ".join(f"{sure:.2f}:{right:.2f}" for sure, right, _ in found.reliability)
     return {

@@ -115,7 +115,7 @@ class Engine:
         query = self._queries.of_pictures(pictures, read and text is None, mirrored or self._mirrored, watch)
         if text is None and query.reading is not None:
             text = words_said(None, query.reading)
-        watch.lap("recall")
+        watch.lap("preprocess")
         return self._found(query, top, wanted, rerank, text, weights, watch, worth, names)
 
     @one_blas_thread()
@@ -147,7 +147,7 @@ class Engine:
         query = Query((), kinds, vectors, self._reranker.stored(number) if rerank else None)
         if mirrored or self._mirrored:
             query = self._with_mirror(query, number, watch)
-        watch.lap("recall")
+        watch.lap("preprocess")
         return self._found(query, top, wanted, rerank, text, weights, watch)
 
     @property
@@ -295,7 +295,6 @@ def views_again(catalog: Catalog, maker: ViewMaker, number: int) -> tuple[View, 
 
 def _milliseconds(watch: Stopwatch) -> dict[str, float]:
     """By the stages that a search reports; a remembered picture took no time to prepare and embed."""
-    spent = {stage: seconds * 1e3 for stage, seconds in watch.seconds.items()}
-    spent["preprocess"] = spent.pop("recall", 0.0) + spent.get("preprocess", 0.0)
-    stages = {stage: spent.get(stage, 0.0) for stage in ("preprocess", "embed", "retrieve", "rerank")}
+    names = ("preprocess", "embed", "retrieve", "rerank")
+    stages = {stage: watch.seconds.get(stage, 0.0) * 1e3 for stage in names}
     return {**stages, "total": sum(stages.values())}

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-Level = Literal["high", "medium", "low", "unknown"]
+RiskLevel = Literal["high", "medium", "low", "unknown"]
 Attributes = Mapping[str, str]
 
 CLASS_NAMES = ("nice_classes", "nice_class", "nice", "classes", "class")
@@ -77,7 +77,7 @@ class Risk:
         reasons: sentences that say why, one a fact.
     """
 
-    level: Level
+    level: RiskLevel
     reasons: tuple[str, ...]
 
 
@@ -167,7 +167,7 @@ def _state(mark: Attributes) -> list[str]:
     return [f"earlier mark {'is not registered yet' if waits else 'has the status'}: {status}"]
 
 
-def _classes(ours: frozenset[int], theirs: frozenset[int]) -> tuple[Level, str]:
+def _classes(ours: frozenset[int], theirs: frozenset[int]) -> tuple[RiskLevel, str]:
     if not ours or not theirs:
         missing = " and ".join(
             name for name, known in (("new filing", ours), ("earlier mark", theirs)) if not known

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marklens.classifying.measuring import Asked, measure
+from marklens.classifying.measuring import HeldOut, measure
 from marklens.classifying.voting import Bearers, Neighbour, cut, suggest
 from marklens.core.errors import UsageError
 
@@ -62,7 +62,7 @@ def test_confidence_is_between_0_and_1_and_falls(drawn: list[tuple[float, list[s
 
 def test_suggestions_are_measured() -> None:
     trees = [near(0.9, "05.01"), near(0.9, "05.01"), near(0.9, "26.01")]
-    asked = [Asked(("05.01", "27.05"), trees), Asked(("26.01",), trees), Asked(("99",), trees)]
+    asked = [HeldOut(("05.01", "27.05"), trees), HeldOut(("26.01",), trees), HeldOut(("99",), trees)]
     found = measure(asked, BEARERS, "division")
     assert found.marks == 2  # the third one's code is less exact than the level
     # suggested: 05.01 then 26.01; own: {05.01, 27.05} and {26.01}

@@ -19,7 +19,7 @@ from marklens.core.types import VIEW_BITS, Ids, Vectors
 from marklens.retrieval import pgvector_store, postgres_schema
 from marklens.retrieval.exact_store import ExactStore
 from marklens.retrieval.faiss_store import FaissStore
-from marklens.retrieval.pgvector_queries import Asked, exact_search, graph_search
+from marklens.retrieval.pgvector_queries import Statement, exact_search, graph_search
 from marklens.retrieval.pgvector_rows import HEADER, TRAILER, decode, encode
 from marklens.retrieval.pgvector_store import PgVectorStore, prune
 from marklens.retrieval.pgvector_table import configure
@@ -70,7 +70,7 @@ def stored(store: PgVectorStore) -> int:
     return row[0]
 
 
-def plan(store: PgVectorStore, asked: Asked) -> str:
+def plan(store: PgVectorStore, asked: Statement) -> str:
     with store._server.connect() as connection:
         configure(connection, asked.settings)
         query = {**asked.parameters, "query": clustered(1, DIMS)[0].tolist()}

@@ -9,7 +9,7 @@ import pytest
 
 from marklens.core.types import Fault, Hit, Mark, Scores
 from marklens.risk import Risk
-from marklens.watching.conflicts import Conflict, Question, make_conflict
+from marklens.watching.conflicts import Conflict, Criteria, make_conflict
 from marklens.watching.filings import Key
 from marklens.watching.reporting import conflicts_table
 from marklens.watching.state import WatchState
@@ -163,10 +163,10 @@ def test_a_mark_that_is_no_earlier_one_is_said_to_be() -> None:
 def test_names_have_a_top_of_their_own_and_what_is_left_out_is_counted() -> None:
     hits = [hit("a", 0.9, None), hit("b", 0.8, 0.9), hit("c", 0.7, None), hit("d", 0.5, 0.8),
             hit("e", 0.4, 0.95), hit("f", 0.3, 0.9), hit("g", 0.2, 0.1)]  # fmt: skip
-    question = Question(0.6, 0.8, top=2)
+    question = Criteria(0.6, 0.8, top=2)
     best, left_out = question.chosen(hits)
     assert question.chosen([each for each in hits if question.worth(each.score, each.scores)]) == (best, 2)
     assert [each.mark.id for each in best] == ["a", "b", "e", "f"]
     assert left_out == 2
-    best, left_out = Question(0.6, top=5).chosen(hits)
+    best, left_out = Criteria(0.6, top=5).chosen(hits)
     assert ([each.mark.id for each in best], left_out) == (["a", "b", "c"], 0)

@@ -14,7 +14,7 @@ from marklens.assembly import open_engine
 from marklens.core.images import decode
 from marklens.core.resources import StopFlag
 from marklens.datasets.opening import open_dataset
-from marklens.watching.conflicts import Question
+from marklens.watching.conflicts import Criteria
 from marklens.watching.state_file import open_state
 from marklens.watching.watcher import Watcher
 
@@ -277,7 +277,7 @@ def test_filings_searched_for_at_once_are_told_as_one_by_one(
 
 def test_a_stop_drops_searches_that_have_not_begun(portfolio: Path, filings: Path, tmp_path: Path) -> None:
     settings, stop, seen = quick_settings(), StopFlag(), []
-    engine, question = open_engine(portfolio, settings), Question(0.8)
+    engine, question = open_engine(portfolio, settings), Criteria(0.8)
 
     def decode_and_stop(data: bytes) -> Any:
         stop.set()

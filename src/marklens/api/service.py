@@ -19,7 +19,7 @@ from marklens.indexing.decoding import Decoder
 from marklens.indexing.folder import IndexFolder
 from marklens.opened.record import Origin, origin_of
 from marklens.settings import ServeSettings, Settings
-from marklens.watching.conflicts import Question
+from marklens.watching.conflicts import Criteria
 from marklens.watching.recipe import recipe_of
 
 Value = TypeVar("Value")
@@ -129,8 +129,8 @@ def make_service(
     """The service of an index folder, see `Service`; the index is not open yet."""
     folder = IndexFolder(root)
 
-    def recipe(engine: Engine, question: Question) -> Mapping[str, Any]:
-        return recipe_of(engine, settings.scoring.model_dump(), settings.search.model_dump(), question)
+    def recipe(engine: Engine, criteria: Criteria) -> Mapping[str, Any]:
+        return recipe_of(engine, settings.scoring.model_dump(), settings.search.model_dump(), criteria)
 
     index = LivingIndex(folder.manifest, lambda: _open_warm(root, settings))
     ring = None if keys is None else KeyRing(keys)

@@ -17,7 +17,7 @@ from marklens.api.watching import require_watch
 from marklens.core.images import MAX_BYTES
 from marklens.core.types import Mark
 from marklens.questions import read_attributes, require_words
-from marklens.watching.conflicts import Question
+from marklens.watching.conflicts import Criteria
 
 router = APIRouter(prefix="/watch", tags=["watch"], responses=ALWAYS)
 AfterOf = Annotated[
@@ -53,7 +53,7 @@ async def file(
 ) -> Response:
     """A filing is known by its id, its picture and its text; one that is known is not looked at again.
 
-    `outdated` says that it was looked at with another index, other settings or another question. Needs a key
+    `outdated` says that it was looked at with another index, other settings or other criteria. Needs a key
     of the scope write.
     """
     watch = require_watch(service.watch)
@@ -62,12 +62,12 @@ async def file(
     data, name = await image.read(MAX_BYTES + 1), plain_name(image.filename)
     known = read_attributes(attribute or (), "attribute")
     filing = Mark(id, name, Path(name), text, attributes=known)
-    question = Question(threshold, name_threshold, top, wanted, read)
+    criteria = Criteria(threshold, name_threshold, top, wanted, read)
     digest = sha256(data).hexdigest()
     answer = await service.inference.run(
         lambda stop: service.with_engine(
             lambda engine: watch.look(
-                engine, filing, digest, lambda: service.decoder.decode(data), question, stop
+                engine, filing, digest, lambda: service.decoder.decode(data), criteria, stop
             )
         ),
         request,

@@ -13,14 +13,14 @@ from marklens.core.types import Mark, Pixels
 from marklens.engine import Engine
 from marklens.opened.reasons import page_reason
 from marklens.pages.pictures import data_uri
-from marklens.watching.conflicts import Question
+from marklens.watching.conflicts import Criteria
 from marklens.watching.filings import make_key
 from marklens.watching.reporting import conflicts_page, conflicts_table
 from marklens.watching.state import WatchState
 from marklens.watching.state_file import open_state, reporting
 from marklens.watching.watcher import find_conflicts
 
-Recipe = Callable[[Engine, Question], Mapping[str, Any]]
+Recipe = Callable[[Engine, Criteria], Mapping[str, Any]]
 """How filings are looked at, see `watching.recipe`."""
 
 
@@ -48,7 +48,7 @@ class ServedWatch:
         filing: Mark,
         digest: str,
         decode: Callable[[], Pixels],
-        question: Question,
+        criteria: Criteria,
         stop: StopFlag,
     ) -> dict[str, Any]:
         """Search for a filing and remember it; one that is known is not searched for again.
@@ -58,7 +58,7 @@ class ServedWatch:
             filing: as it came in.
             digest: SHA-256 of its picture.
             decode: makes the picture.
-            question: what counts as a conflict.
+            criteria: what counts as a conflict.
             stop: ends it early; then nothing is remembered.
 
         Returns:
@@ -68,14 +68,14 @@ class ServedWatch:
             PictureError: the picture cannot be used.
             Interrupted: `stop` was set.
         """
-        key, document = make_key(filing, digest), self._recipe(engine, question)
+        key, document = make_key(filing, digest), self._recipe(engine, criteria)
         with self._state() as state:
             recipe, known = state.recipe(document), state.known(key)
         was_known = known is not None
         if known is None:
             picture = decode()
             conflicts = find_conflicts(
-                engine, question, filing, picture, partial(page_reason, engine), stop=stop
+                engine, criteria, filing, picture, partial(page_reason, engine), stop=stop
             )
             shown = data_uri(picture) if conflicts else None
             with self._state() as state:

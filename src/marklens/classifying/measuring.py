@@ -13,7 +13,7 @@ BINS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class HeldOut:
     """A mark whose codes are known, and its neighbours without itself."""
 
     codes: tuple[str, ...]
@@ -46,7 +46,9 @@ class Measured:
         return {**asdict(self), "reliability": bins}
 
 
-def measure(asked: Iterable[Asked], bearers: Bearers, level: Level, sharpness: float = SHARPNESS) -> Measured:
+def measure(
+    asked: Iterable[HeldOut], bearers: Bearers, level: Level, sharpness: float = SHARPNESS
+) -> Measured:
     """Suggest codes for every mark and compare them with its own; each mark is left out of `bearers` first.
 
     Args:

@@ -77,7 +77,7 @@ def evaluate(
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Benchmark:
     """What an evaluation asks.
 
     Attributes:
@@ -91,7 +91,7 @@ class Asked:
     config: "Mapping[str, Any]"
 
 
-def ask_groups(engine: "Engine", groups: Path, protocol: "Protocol") -> Asked:
+def ask_groups(engine: "Engine", groups: Path, protocol: "Protocol") -> Benchmark:
     """The queries of a groups file."""
     from marklens.evaluation.protocols import group_queries, read_groups
     from marklens.evaluation.report import faults_line
@@ -99,11 +99,11 @@ def ask_groups(engine: "Engine", groups: Path, protocol: "Protocol") -> Asked:
     files = engine.catalog.files()
     known = read_groups(groups, files)
     config = {"protocol": protocol, "groups": len(known.members)}
-    return Asked(group_queries(known, files, protocol), faults_line(known.faults), config)
+    return Benchmark(group_queries(known, files, protocol), faults_line(known.faults), config)
 
 
 def measure(
-    engine: "Engine", asked: Asked, depth: int, progress: "Progress", rerank: bool = True
+    engine: "Engine", asked: Benchmark, depth: int, progress: "Progress", rerank: bool = True
 ) -> "Evaluation":
     """Evaluate an opened index; with stage 2 if that is wanted and the index can."""
     from marklens.evaluation.evaluator import evaluate as run
@@ -122,7 +122,7 @@ def measure(
 
 def _asked(
     engine: "Engine", groups: Path | None, pairs: Path | None, grades: Sequence[str], protocol: "Protocol"
-) -> Asked:
+) -> Benchmark:
     from marklens.evaluation.protocols import read_pairs
     from marklens.evaluation.report import faults_line
 
@@ -131,7 +131,7 @@ def _asked(
     assert pairs is not None  # the command checked that one of them is given
     queries, faults = read_pairs(pairs, engine.catalog.files(), grades)
     config = {"protocol": protocol, "pairs": str(pairs), "grades": list(grades)}
-    return Asked(queries, faults_line(faults), config)
+    return Benchmark(queries, faults_line(faults), config)
 
 
 def _grades(text: str) -> tuple[str, ...]:

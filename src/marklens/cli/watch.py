@@ -107,13 +107,13 @@ def watch(
     from marklens.opened.watching import watch as run
     from marklens.questions import make_filter, read_ids
     from marklens.settings import load_settings
-    from marklens.watching.conflicts import Question
+    from marklens.watching.conflicts import Criteria
     from marklens.watching.filings import read_day
 
     wanted = make_filter(vienna or (), years, where or (), ids=read_ids(portfolio) if portfolio else None)
-    question = Question(threshold, name_threshold, top, wanted, read)
+    criteria = Criteria(threshold, name_threshold, top, wanted, read)
     day = read_day(since) if since else None
-    request = WatchRequest(filings, index, out, question, day, state, recheck)
+    request = WatchRequest(filings, index, out, criteria, day, state, recheck)
     with shown_progress() as progress, graceful_stop() as stop:
         watched = run(request, load_settings(), progress, stop)
     _tell(watched, as_json)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from marklens.classifying.measuring import Asked
+from marklens.classifying.measuring import HeldOut
 from marklens.classifying.voting import NEIGHBOURS, PARTS, Bearers, Level, Neighbour, Suggestion, cut, suggest
 from marklens.core.errors import UsageError
 from marklens.core.ports import Progress
@@ -51,7 +51,7 @@ def left_out(
     progress: Progress,
     neighbours: int = NEIGHBOURS,
     apart: str | None = None,
-) -> Iterator[Asked]:
+) -> Iterator[HeldOut]:
     """Marks with codes, evenly spread over an index, each with its neighbours by what is stored of them.
 
     Args:
@@ -79,7 +79,7 @@ def left_out(
             for other, score in scored
             if cut(other.vienna_codes, level) and (apart is None or _differ(mark, other, apart))
         ]
-        yield Asked(mark.vienna_codes, voters[:neighbours])
+        yield HeldOut(mark.vienna_codes, voters[:neighbours])
         progress.advance(1)
 
 

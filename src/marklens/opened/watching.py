@@ -24,7 +24,7 @@ from marklens.opened.reasons import page_reason
 from marklens.opened.record import now
 from marklens.pages.results_page import conditions
 from marklens.settings import Settings
-from marklens.watching.conflicts import Conflict, Question
+from marklens.watching.conflicts import Conflict, Criteria
 from marklens.watching.recipe import recipe_of
 from marklens.watching.reporting import write_unwritten, write_waiting
 from marklens.watching.state import Report, WatchState
@@ -45,7 +45,7 @@ class WatchRequest:
         filings: a dataset of new filings.
         index: of the marks that are watched.
         out: the page of the report; a table goes beside it.
-        question: what makes a conflict.
+        criteria: what makes a conflict.
         since: only filings of that day or later.
         state: what was looked at and told; None takes `STATE` beside the report.
         recheck: whether filings are looked at again that were looked at with another index or other settings.
@@ -54,7 +54,7 @@ class WatchRequest:
     filings: Path
     index: Path
     out: Path
-    question: Question
+    criteria: Criteria
     since: date | None = None
     state: Path | None = None
     recheck: bool = False
@@ -86,11 +86,11 @@ def watch(request: WatchRequest, settings: Settings, progress: Progress, stop: S
         UsageError: no mark of the index is watched, or a file is not there.
         Interrupted: `stop` was set; what was looked at is remembered.
     """
-    dataset, out, question = open_dataset(request.filings), request.out.absolute(), request.question
+    dataset, out, criteria = open_dataset(request.filings), request.out.absolute(), request.criteria
     workers = settings.build.workers
     with closing(open_engine(request.index, settings)) as engine:
         engine.catalog.connect(workers + 1)  # now, before the index may be changed
-        recipe = recipe_of(engine, settings.scoring.model_dump(), settings.search.model_dump(), question)
+        recipe = recipe_of(engine, settings.scoring.model_dump(), settings.search.model_dump(), criteria)
         facts = _facts(request, engine)
         state = request.state or out.with_name(STATE)
         with (
@@ -104,7 +104,7 @@ def watch(request: WatchRequest, settings: Settings, progress: Progress, stop: S
             watcher = Watcher(
                 engine,
                 remembered,
-                question,
+                criteria,
                 remembered.recipe(recipe),
                 decoder.decode if workers else decode,
                 partial(page_reason, engine),
@@ -125,16 +125,16 @@ def watch(request: WatchRequest, settings: Settings, progress: Progress, stop: S
 
 def _facts(request: WatchRequest, engine: Engine) -> dict[str, str]:
     """What it takes to repeat the watch, for the foot of the page."""
-    question = request.question
+    criteria = request.criteria
     facts = {
-        "marks watched": f"{_watched(engine, question.wanted):,}",
+        "marks watched": f"{_watched(engine, criteria.wanted):,}",
         "index": engine.version[:12],
         "network": engine.recipe["model"]["hash"][:12],
-        "threshold": f"{question.threshold:g}",
+        "threshold": f"{criteria.threshold:g}",
     }
-    if question.name_threshold is not None:
-        facts["name threshold"] = f"{question.name_threshold:g}"
-    if chosen := conditions(question.wanted):
+    if criteria.name_threshold is not None:
+        facts["name threshold"] = f"{criteria.name_threshold:g}"
+    if chosen := conditions(criteria.wanted):
         facts["portfolio"] = ", ".join(chosen)
     if request.since is not None:
         facts["filed since"] = request.since.isoformat()

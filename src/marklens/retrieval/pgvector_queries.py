@@ -23,7 +23,7 @@ ALWAYS = {"jit": "off", "plan_cache_mode": "force_custom_plan"}
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Statement:
     """A search for one query.
 
     Attributes:
@@ -37,7 +37,7 @@ class Asked:
     settings: Mapping[str, str]
 
 
-def graph_search(table: Table, k: int, allowed: Bools | None, share: float, ef: int) -> Asked:
+def graph_search(table: Table, k: int, allowed: Bools | None, share: float, ef: int) -> Statement:
     """About the k nearest, nearly in order, through the graph.
 
     Args:
@@ -62,10 +62,10 @@ def graph_search(table: Table, k: int, allowed: Bools | None, share: float, ef: 
         "enable_seqscan": "off",
         "enable_sort": "off",
     }
-    return Asked(statement, parameters, {**ALWAYS, **settings})
+    return Statement(statement, parameters, {**ALWAYS, **settings})
 
 
-def exact_search(table: Table, k: int, allowed: Bools | None, listed: bool) -> Asked:
+def exact_search(table: Table, k: int, allowed: Bools | None, listed: bool) -> Statement:
     """The k nearest by comparing all that are allowed.
 
     Args:
@@ -80,7 +80,7 @@ def exact_search(table: Table, k: int, allowed: Bools | None, listed: bool) -> A
     statement = sql.SQL(  # the graph knows the distance, but not the sum
         "SELECT id, (vector <#> {}) + 0 AS distance FROM {} WHERE {} ORDER BY 2, 1 LIMIT {}"
     ).format(_query(table), table.place, condition, sql.Literal(k))
-    return Asked(statement, parameters, {**ALWAYS, "work_mem": WORK_MEM})
+    return Statement(statement, parameters, {**ALWAYS, "work_mem": WORK_MEM})
 
 
 def whole_table(table: Table) -> "Composed":

@@ -20,7 +20,7 @@ from marklens.core.types import Bools, Ids, Vectors
 from marklens.retrieval.checks import checked_new_ids, checked_vectors
 from marklens.retrieval.exact_search import allowed_rows, search_rows
 from marklens.retrieval.pgvector_queries import (
-    Asked,
+    Statement,
     exact_search,
     graph_search,
     stored_vectors,
@@ -253,7 +253,7 @@ class PgVectorStore:
 
         return padded(self._read(scan), k)
 
-    def _ask(self, queries: Vectors, k: int, asked: Asked) -> tuple[Vectors, Ids]:
+    def _ask(self, queries: Vectors, k: int, asked: Statement) -> tuple[Vectors, Ids]:
         def ask(connection: "Connection") -> list[list[tuple[int, float]]]:
             with connection.pipeline():
                 configure(connection, asked.settings)

@@ -12,7 +12,7 @@ LINK_NAMES = ("link", "url", "href")
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class Criteria:
     """What is asked of every new filing.
 
     Attributes:

@@ -6,11 +6,11 @@ from typing import Any
 
 from marklens.engine import Engine
 from marklens.text import text_index
-from marklens.watching.conflicts import Question
+from marklens.watching.conflicts import Criteria
 
 
 def recipe_of(
-    engine: Engine, scoring: Mapping[str, Any], search: Mapping[str, Any], question: Question
+    engine: Engine, scoring: Mapping[str, Any], search: Mapping[str, Any], criteria: Criteria
 ) -> dict[str, Any]:
     """A document with the names that people are told when something differs.
 
@@ -18,9 +18,9 @@ def recipe_of(
         engine: with which filings are looked at.
         scoring: the settings of that section.
         search: the settings of that section.
-        question: what is asked of every filing.
+        criteria: what is asked of every filing.
     """
-    wanted, made = question.wanted, engine.recipe
+    wanted, made = criteria.wanted, engine.recipe
     return {
         "index": list(engine.content),
         "network": made["model"]["hash"],
@@ -29,12 +29,12 @@ def recipe_of(
         "scoring": [dict(scoring), asdict(engine.weights), asdict(engine.calibration)],
         "names": text_index.recipe("rules"),
         "search": {name: value for name, value in search.items() if not _without_effect(name, value)},
-        "threshold": question.threshold,
-        "name threshold": question.name_threshold,
-        "top": question.top,
+        "threshold": criteria.threshold,
+        "name threshold": criteria.name_threshold,
+        "top": criteria.top,
         "filter": [list(wanted.vienna), wanted.years, dict(wanted.attributes)],
         "portfolio": None if wanted.ids is None else sorted(wanted.ids),
-        "read": question.read,
+        "read": criteria.read,
     }
 
 

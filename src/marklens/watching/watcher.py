@@ -22,7 +22,7 @@ from marklens.pages.pictures import data_uri
 from marklens.pages.reasons import ReasonOnPage, overlays
 from marklens.results import SearchResult
 from marklens.text.extractor import words_said
-from marklens.watching.conflicts import Conflict, Question, make_conflict
+from marklens.watching.conflicts import Conflict, Criteria, make_conflict
 from marklens.watching.filings import Key, is_before, key_of
 from marklens.watching.state import Known, WatchState
 
@@ -77,12 +77,12 @@ class _Search:
 
 
 class Watcher:
-    """Looks at filings under one question and remembers what it has seen, in the order of the delivery.
+    """Looks at filings by some criteria and remembers what it has seen, in the order of the delivery.
 
     Args:
         engine: an open index, which holds the portfolio.
         state: what is remembered.
-        question: what counts as a conflict.
+        criteria: what counts as a conflict.
         recipe: number of how filings are looked at, see `WatchState.recipe`.
         decode: makes the pictures.
         explain: why a hit is one.
@@ -95,7 +95,7 @@ class Watcher:
         self,
         engine: Engine,
         state: WatchState,
-        question: Question,
+        criteria: Criteria,
         recipe: int,
         decode: Decode,
         explain: Explain,
@@ -103,7 +103,7 @@ class Watcher:
         recheck: bool = False,
         workers: int = 1,
     ) -> None:
-        self._engine, self._state, self._question, self._recipe = engine, state, question, recipe
+        self._engine, self._state, self._criteria, self._recipe = engine, state, criteria, recipe
         self._decode, self._explain, self._since, self._recheck = decode, explain, since, recheck
         self._workers = workers
         self._counts: Counter[str] = Counter()
@@ -166,7 +166,7 @@ class Watcher:
 
     def _look(self, filing: Mark, told: Collection[str]) -> tuple[Pixels, list[Conflict]]:
         picture = self._decode(read_file(filing.path))
-        return picture, find_conflicts(self._engine, self._question, filing, picture, self._explain, told)
+        return picture, find_conflicts(self._engine, self._criteria, filing, picture, self._explain, told)
 
     def _settle(self, ahead: int, progress: Progress) -> None:
         """Remember what the oldest searches found, until only so many are left."""
@@ -199,7 +199,7 @@ class Watcher:
 
 def find_conflicts(
     engine: Engine,
-    question: Question,
+    criteria: Criteria,
     filing: Mark,
     picture: Pixels,
     explain: Explain,
@@ -210,7 +210,7 @@ def find_conflicts(
 
     Args:
         engine: an open index.
-        question: what counts as a conflict.
+        criteria: what counts as a conflict.
         filing: that was made.
         picture: of it.
         explain: why a hit is one.
@@ -223,15 +223,15 @@ def find_conflicts(
     """
     result = engine.search(
         picture,
-        question.top,
-        question.wanted,
+        criteria.top,
+        criteria.wanted,
         text=words_said(filing.text),
-        read=question.read,
+        read=criteria.read,
         stop=stop,
-        worth=question.worth,
-        names=NAMED if question.name_threshold is None else engine.depth,
+        worth=criteria.worth,
+        names=NAMED if criteria.name_threshold is None else engine.depth,
     )
-    found, left_out = question.chosen([hit for hit in result.hits if hit.mark.id not in told])
+    found, left_out = criteria.chosen([hit for hit in result.hits if hit.mark.id not in told])
     watch, conflicts = Stopwatch(stop), []
     for hit in found:
         conflicts.append(make_conflict(filing, result.text, hit, left_out, _shown(result, hit, explain)))

@@ -4,6 +4,7 @@ import codecs
 import csv
 import json
 import os
+from collections import deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ MANIFEST_ENDINGS = TABLE_ENDINGS | LINES_ENDINGS
 _FILE_KEYS = ("path", "file", "image", "filename")
 _DELIMITERS = ",;\t|"
 _CHUNK = 1 << 20
+MOST_BROKEN = 1000
+"""Rows with broken quotes that are read once more line by line: each may go on for many."""
 
 
 class ManifestDataset:
@@ -33,7 +36,7 @@ class ManifestDataset:
     ``vienna_codes`` (a list, or separated by ``;``, ``,`` or ``|``), ``year``; all others become attributes.
     Where both stand there, ``path`` says where the picture is and ``file`` what it is called. Files are
     relative to the manifest's folder; absolute paths and ``..`` are allowed, for the manifest is the user's
-    own. The encoding is UTF-8, with or without a byte-order mark, else Latin-1.
+    own. The encoding is UTF-8, with or without a byte-order mark, else what Windows writes, else Latin-1.
 
     Args:
         path: the manifest.
@@ -115,25 +118,51 @@ class ManifestDataset:
                 yield from _json_rows(handle)
 
 
+class _Lines:
+    """Lines that can be read once more, counted."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self._lines, self._again = iter(lines), deque[str]()
+        self.number = 0
+        self.row: list[str] = []
+        """Those read since this was emptied."""
+
+    def __iter__(self) -> Iterator[str]:
+        while (line := self._again.popleft() if self._again else next(self._lines, None)) is not None:
+            self.number += 1
+            self.row.append(line)
+            yield line
+
+    def back_to_second(self) -> int:
+        """Go back to behind the first line of the row; returns the number of that line."""
+        self._again.extendleft(reversed(self.row[1:]))
+        self.number -= len(self.row) - 1
+        return self.number
+
+
 def _table_rows(lines: Iterable[str], delimiter: str, columns: list[str]) -> Iterator[Row]:
-    """Rows of a CSV file; a row of the wrong length or with a broken quote costs itself."""
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    """Rows of a CSV file; a row of the wrong length costs itself, one with a broken quote its first line."""
+    source, broken = _Lines(lines), 0
+    reader = csv.reader(source, delimiter=delimiter, strict=True)
     header_read = False
     while True:
+        source.row.clear()
         try:
             cells = next(reader)
         except StopIteration:
             return
         except csv.Error as error:
-            yield reader.line_num, str(error)
+            broken += 1
+            yield source.back_to_second() if broken <= MOST_BROKEN else source.number, str(error)
+            reader = csv.reader(source, delimiter=delimiter, strict=True)
             continue
         if not header_read:
             header_read = True
         elif len(cells) > len(columns):
-            yield reader.line_num, f"{len(cells)} cells under {len(columns)} columns"
+            yield source.number, f"{len(cells)} cells under {len(columns)} columns"
         elif any(cell.strip() for cell in cells):
             yield (
-                reader.line_num,
+                source.number,
                 {name: cell for name, cell in zip(columns, cells, strict=False) if cell.strip()},
             )
 

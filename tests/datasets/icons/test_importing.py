@@ -201,6 +201,23 @@ def test_what_cannot_be_imported_says_why(archive: Path, tmp_path: Path) -> None
         import_icons(tmp_path / "empty", tmp_path / "out")
 
 
+def test_a_stopped_run_changes_no_finished_import(archive: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    import_icons(archive, out, size=64, workers=0)
+    before, stop = everything_in(out), StopFlag()
+    stop.set()
+    with pytest.raises(Interrupted):
+        run(archive, out, Silent(), stop, size=64)
+    assert everything_in(out) == before
+
+
+def test_packs_that_are_not_asked_for_do_not_stay(archive: Path, tmp_path: Path) -> None:
+    import_icons(archive, tmp_path / "out", which="logos", size=32, workers=0)
+    import_icons(archive, tmp_path / "out", size=32, workers=0)
+    with pytest.raises(UsageError, match="not asked for"):
+        import_icons(archive, tmp_path / "out", which="logos", size=32, workers=0)
+
+
 def test_two_sizes_do_not_mix(archive: Path, tmp_path: Path) -> None:
     import_icons(archive, tmp_path / "out", packs=["logos"], size=32, workers=0)
     with pytest.raises(UsageError, match="32 pixels, not 64"):

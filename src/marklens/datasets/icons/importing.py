@@ -18,10 +18,10 @@ A second run renders only what is missing; the metadata is written at the end, e
 import json
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from loguru import logger
 
@@ -103,7 +103,7 @@ def import_icons(
         workers: rendering processes; 0 renders in this one.
 
     Raises:
-        UsageError: the archive does not exist, or `out` was made with another size.
+        UsageError: the archive does not exist, or `out` was made with another size or of further packs.
         DatasetError: the archive cannot be read or lacks the packs asked for.
         DiskSpaceError: too little room in `out`.
         Interrupted: `stop` was set; a further run goes on.
@@ -111,14 +111,14 @@ def import_icons(
     wanted = packs if packs is not None else LOGO_PACKS if which == "logos" else None
     counts = _count(archive, wanted, missing_is_error=packs is not None)
     total = sum(counts.values())
-    images = _prepare(out, size)
+    images = _prepare(out, size, counts)
     needed = round(total * _BYTES_AT_256 * (size / 256) ** 2)
     require_disk_space(out, needed, "rendering the icons", images.glob("*"))
     listed: dict[str, ListedIcon] = {}
     faults: list[Fault] = []
     began, done, made = time.monotonic(), 0, 0
     progress.start("render", total)
-    for batch in render_all(_tasks(archive, wanted, images, size, listed), workers):
+    for batch in render_all(_tasks(archive, wanted, out, size, listed), workers):
         done, made = done + batch.done, made + batch.made
         faults.extend(batch.faults)
         progress.advance(batch.made + len(batch.faults))
@@ -129,6 +129,8 @@ def import_icons(
     logger.info("rendered {} icons in {:.0f} s; looking for brands drawn by several hands", made, seconds)
     for fault in faults:
         del listed[fault.item]
+    for copy in (out / _COPIES).iterdir():  # which picture is a copy is decided anew
+        copy.replace(images / copy.name)
     found = group_brands(brand_pictures(list(listed.values())), images)
     if stop:
         raise Interrupted("stopped before the groups were written: run again to go on")
@@ -169,24 +171,26 @@ def _count(archive: Path, wanted: Sequence[str] | None, missing_is_error: bool) 
     return counts
 
 
-def _prepare(out: Path, size: int) -> Path:
-    """Make the folders, bring back the copies; refuse to mix pictures of two sizes."""
+def _prepare(out: Path, size: int, packs: Collection[str]) -> Path:
+    """Make the folders; refuse to mix pictures of two sizes, and to leave pictures of other packs there."""
     recipe = out / "import.json"
-    if recipe.exists() and (before := read_json(recipe).get("size")) != size:
+    before: dict[str, Any] = read_json(recipe) if recipe.exists() else {"size": size}
+    if before.get("size") != size:
         raise UsageError(
-            f"{out} holds pictures of {before} pixels, not {size}: choose another folder or size"
+            f"{out} holds pictures of {before.get('size')} pixels, not {size}: choose another folder or size"
         )
+    if others := sorted({*before.get("packs", ())} - {*packs}):
+        named = ", ".join(others[:5]) + (" …" if others[5:] else "")
+        raise UsageError(f"{out} holds pictures of {named}, which are not asked for: choose another folder")
     images, copies = out / "images", out / _COPIES
     images.mkdir(parents=True, exist_ok=True)
     copies.mkdir(exist_ok=True)
-    for copy in copies.iterdir():  # which picture is a copy is decided anew
-        copy.replace(images / copy.name)
-    write_json(recipe, {"size": size})
+    write_json(recipe, {"size": size, "packs": sorted(packs)})
     return images
 
 
 def _tasks(
-    archive: Path, wanted: Sequence[str] | None, images: Path, size: int, listed: dict[str, ListedIcon]
+    archive: Path, wanted: Sequence[str] | None, out: Path, size: int, listed: dict[str, ListedIcon]
 ) -> Iterator[RenderTask]:
     """Yield what to render; notes every icon in `listed` as it goes by, under its file name."""
     for pack in read_packs(archive, wanted):
@@ -196,4 +200,6 @@ def _tasks(
             if file not in listed:
                 text = title_of(pack.prefix, icon.name)
                 listed[file] = ListedIcon(file, head, text, brand_of(pack.prefix, icon.name, icon.is_brand))
-                yield RenderTask(images / file, icon.body, icon.box, size)
+                # a copy stays aside until all is rendered: a stopped run changes no finished import
+                folder = _COPIES if (out / _COPIES / file).exists() else "images"
+                yield RenderTask(out / folder / file, icon.body, icon.box, size)

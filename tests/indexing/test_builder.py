@@ -376,6 +376,23 @@ def test_removed_marks_stay_removed_under_another_id(tmp_path: Path, compacted: 
         assert catalog.number("a/mark0001") is None
 
 
+@pytest.mark.parametrize("stage", ["graph", "patches", "catalog"])
+def test_a_stop_in_the_last_stages_is_heard_and_resumed(tmp_path: Path, stage: str) -> None:
+    class Stopping(Silent):
+        def start(self, name: str, total: int | None) -> None:
+            super().start(name, total)
+            if name == stage:
+                stop.set()
+
+    marks, stop = draw_marks(tmp_path / "marks", 9), StopFlag()
+    with pytest.raises(Interrupted, match=f"stopped after the stage {stage}: run the same"):
+        build_assembly.build(
+            tmp_path / "index", open_dataset(marks), quick_settings(), None, Stopping(), stop
+        )
+    report = build(tmp_path / "index", marks)
+    assert (report.described, report.manifest.counts["marks"]) == (0, 9)
+
+
 def test_a_removed_mark_takes_no_other_with_it(tmp_path: Path) -> None:
     marks, index = tmp_path / "marks", tmp_path / "index"
     draw_marks(marks / "a", 3)

@@ -26,7 +26,7 @@ class Stopwatch:
             Interrupted: the flag is set.
         """
         if self._stop:
-            raise Interrupted(f"stopped after the stage {stage}")
+            raise Interrupted(f"stopped after the stage {stage}: run the same command to go on")
         now = perf_counter()
         self.seconds[stage] = self.seconds.get(stage, 0.0) + now - self._last
         self._last = now

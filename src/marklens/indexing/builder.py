@@ -126,6 +126,7 @@ def build_index(describer: Describer, dataset: Dataset, recipe: Recipe, options:
             kind=kind,
             form=options.form,
             learned=options.learned,
+            stop=describer.stop,
         )
         manifest = Manifest(
             recipe=recipe,

@@ -10,6 +10,7 @@ import numpy as np
 from marklens.core.artifacts import write_text
 from marklens.core.errors import ArtifactError
 from marklens.core.ports import Progress, VectorStore
+from marklens.core.resources import StopFlag
 from marklens.core.stopwatch import Stopwatch
 from marklens.core.types import Fault, Ids, Vectors
 from marklens.embeddings.pca_reducer import PcaReducer, fit_pca
@@ -51,6 +52,7 @@ def derive(
     kind: str = "faiss",
     form: str = "auto",
     learned: PcaReducer | None = None,
+    stop: StopFlag | None = None,
 ) -> Derived:
     """Make everything that a search reads from the first `chunks` chunks.
 
@@ -64,11 +66,13 @@ def derive(
         kind: where the vectors shall be, one of `folder.STORES`.
         form: how FAISS shall keep them, see `retrieval.faiss_forms`.
         learned: the network's own reduction; None fits one.
+        stop: looked at between the stages.
 
     Raises:
+        Interrupted: `stop` was set.
         ArtifactError: no chunk holds a usable mark, or one is damaged.
     """
-    paths, watch = folder.chunks(chunks), Stopwatch()
+    paths, watch = folder.chunks(chunks), Stopwatch(stop)
     reducer = reducer or _reducer(paths, recipe, learned, progress)
     reducer.save(folder.pca)
     watch.lap("pca")

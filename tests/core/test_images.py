@@ -330,6 +330,10 @@ def test_white_words_beside_a_coloured_symbol_are_laid_on_black() -> None:
     outlined = np.zeros((60, 120, 4), np.uint8)
     cv2.circle(outlined, (60, 30), 25, (255, 255, 255, 255), -1)
     cv2.circle(outlined, (60, 30), 18, (200, 30, 30, 255), -1)
+    greys = np.zeros((60, 120, 4), np.uint8)  # both are seen on white
+    cv2.circle(greys, (35, 30), 20, (68, 68, 68, 255), -1)
+    cv2.circle(greys, (85, 30), 20, (204, 204, 204, 255), -1)
+    assert flatten(greys)[0, 0].tolist() == [255, 255, 255]
     assert flatten(carded)[0, 0].tolist() == flatten(outlined)[0, 0].tolist() == [255, 255, 255]
 
 

@@ -50,6 +50,21 @@ def test_a_frame_that_is_more_than_a_line_or_a_light_one_is_left_as_it_was() -> 
     assert find_ground(np.asarray(light, np.uint8)).color.tolist() == WHITE
 
 
+@pytest.mark.parametrize("ink", [(0, 0, 0), (200, 20, 20)])
+def test_a_mark_that_reaches_into_the_corners_is_no_ground(ink: tuple[int, int, int]) -> None:
+    cross = sheet()
+    for start, end in (((0, 0), (255, 255)), ((0, 255), (255, 0))):
+        cv2.line(cross, start, end, ink, 25)
+    ground = find_ground(cross)
+    assert (ground.color.tolist(), ground.uniform) == (WHITE, True)
+    brackets = sheet()
+    for x in (0, 244):
+        brackets[:55, x : x + 12] = brackets[-55:, x : x + 12] = ink
+        brackets[x : x + 12, :55] = brackets[x : x + 12, -55:] = ink
+    ground = find_ground(brackets)
+    assert (ground.color.tolist(), ground.uniform) != (list(ink), True)
+
+
 def test_a_photograph_has_no_ground() -> None:
     rng = np.random.default_rng(0)
     noise = cv2.resize(rng.integers(0, 256, (9, 9, 3), np.uint8), (256, 256), interpolation=cv2.INTER_CUBIC)

@@ -410,6 +410,22 @@ def test_a_removed_mark_takes_no_other_with_it(tmp_path: Path) -> None:
     (folder / "a" / "mark0001.png").unlink()
     draw_marks(folder / "b", 1, first=1)  # it gets the id of the removed one, and is another
     assert build(tmp_path / "other", folder).manifest.counts["removed"] == 0
+    assert compact(IndexFolder(tmp_path / "other"), 1, Silent()).counts["marks"] == 2
+
+
+def test_a_removed_mark_stays_removed_under_another_file_name(tmp_path: Path) -> None:
+    marks, index = draw_marks(tmp_path / "marks", 2), tmp_path / "index"
+    rows = "file,id\nmark0000.png,mark0000\nmark0001.png,{}\n"
+    for name, id in (("first", "TM1"), ("mark0001", "mark0001")):
+        (marks / f"{name}.csv").write_text(rows.format(id))
+        build(index / name, marks / f"{name}.csv")
+        remove_marks(IndexFolder(index / name), [id])
+    (marks / "mark0001.png").rename(marks / "mark0001.bmp.png")
+    cv2.imwrite(str(marks / "mark0001.bmp"), draw_mark(1))
+    for name in ("first", "mark0001"):
+        path = marks / f"{name}.csv"
+        path.write_text(path.read_text().replace("mark0001.png", "mark0001.bmp"))
+        assert build(index / name, path).manifest.counts["removed"] == 1
 
 
 def test_a_changed_picture_of_the_same_size_is_noticed(tmp_path: Path) -> None:

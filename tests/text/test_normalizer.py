@@ -111,6 +111,13 @@ def test_normalising_twice_changes_nothing(text: str) -> None:
         ("AO.com", ["ao", "com"]),
         ("Barilla S.p.A.", ["barilla"]),
         ("Škoda Auto a.s.", ["skoda", "auto"]),
+        ("Carlsberg A/S", ["carlsberg"]),
+        ("ADAC e. V.", ["adac"]),
+        ("Barilla S. p. A.", ["barilla"]),
+        ("ČEZ, a. s.", ["cez"]),
+        ("ПАО Сбербанк", ["sberbank"]),
+        ("«Рошен» ТОВ", ["roshen"]),
+        ("A/S", ["a", "s"]),
         ("A.S.", ["as"]),
     ],
 )
@@ -139,7 +146,13 @@ def test_scripts_that_part_no_words_and_marks_that_nobody_sees(text: str, other:
 
 
 def test_a_legal_form_alone_is_a_name_in_every_script() -> None:
-    assert [word.letters for word in words_of("株式会社")] == ["株式会社"]
+    for name in ("株式会社", "株式会社有限公司", "ПАО", "ООО ЗАО"):
+        assert words_of(name), name
+
+
+def test_a_cell_of_commas_is_read_in_no_time() -> None:
+    """Tried from each of them, this takes an hour."""
+    assert [word.letters for word in words_of("a" + "," * 131_000 + "b")] == ["a", "b"]
 
 
 def test_long_numbers_are_cut_as_they_are_spelled() -> None:

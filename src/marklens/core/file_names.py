@@ -1,8 +1,10 @@
 """Find a file by how somebody else spelt its name."""
 
+import os
 import unicodedata
 from collections import defaultdict
 from collections.abc import Mapping
+from pathlib import PurePosixPath
 
 
 def fold(file: str) -> str:
@@ -12,7 +14,7 @@ def fold(file: str) -> str:
 
 
 class FileFinder:
-    """Looks file names up among numbered files: by their path, else by their bare name.
+    """Looks file names up among numbered files: by their path, else by how the paths end.
 
     Args:
         files: number to file name as on disk.
@@ -38,14 +40,17 @@ class FileFinder:
         folder is another file.
         """
         key = fold(file)
-        if found := self._by_path.get(key):
+        rest = key
+        while rest not in self._by_path and "/" in rest:
+            rest = rest.partition("/")[2]
+        if found := self._by_path.get(rest):
             return found
-        alike = self._by_name.get(_bare(key), ())
-        return [number for number, path in alike if _ends_in(path, key) or _ends_in(key, path)]
+        return [number for number, path in self._by_name.get(_bare(key), ()) if path.endswith(f"/{key}")]
 
 
-def _ends_in(path: str, end: str) -> bool:
-    return path.endswith(f"/{end}")
+def follows_from(id: str, file: str) -> bool:
+    """Whether an id is what a dataset without ids calls a file: its stem, its path, with ending or not."""
+    return id in {PurePosixPath(file).stem, os.path.splitext(file)[0], file}
 
 
 def _bare(key: str) -> str:

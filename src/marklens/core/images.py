@@ -11,6 +11,7 @@ import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from marklens.core.errors import PictureError
+from marklens.core.ink import GROUND_TOLERANCE
 from marklens.core.svg import looks_like_svg, render_svg
 from marklens.core.types import Crop, Pixels
 
@@ -33,8 +34,8 @@ SVG_CROPPED_SIDE = 4096
 """Pixels at most for one of which only a part is wanted: a twentieth still has two hundred."""
 WHITE_MARK_LUMA = 200
 """Opaque pixels at least this bright (0..255) count as white when the ground is chosen."""
-BLACK_LUMA = 64
-"""Below it a pixel would be lost on black."""
+BLACK = 96
+"""A pixel with no channel above it would be lost on black."""
 FADING_SHARE = 1 / 3
 """Of the rim of a mark, from which so much white would be lost on white."""
 DARK_SHARE = 0.03
@@ -78,7 +79,7 @@ def decode(data: bytes, crop: Crop | None = None) -> Pixels:
     """Decode the bytes of one picture, by what they are and not by what they are called.
 
     The first frame of an animation is taken, EXIF orientation applied, CMYK and 16-bit brought to 8-bit RGB,
-    transparency laid onto white, or onto black where the mark itself is white.
+    transparency laid onto white, or onto black where the mark, or what borders on it, is white.
 
     Args:
         data: the file.
@@ -112,7 +113,7 @@ def shrink(picture: Pixels, side: int) -> Pixels:
 
 
 def flatten(picture: Pixels) -> Pixels:
-    """Lay a picture with transparency (h, w, 4) onto white, or onto black when the mark itself is white."""
+    """Lay a picture with transparency (h, w, 4) onto white, or onto black if it was made for dark pages."""
     if picture.shape[2] == 3:
         return picture
     rgb, alpha = picture[..., :3], picture[..., 3]
@@ -138,10 +139,11 @@ def _fades_on_white(rgb: Pixels, alpha: npt.NDArray[np.uint8]) -> bool:
     if (luma[solid] < WHITE_MARK_LUMA).mean() <= DARK_SHARE:
         return True
     inside = cv2.erode(solid.view(np.uint8), np.ones((3, 3), np.uint8), borderValue=1).view(np.bool_)
-    rim = luma[solid & ~inside]
-    if not len(rim):
+    rim = solid & ~inside
+    if not rim.any():
         return False
-    white, black = (rim >= WHITE_MARK_LUMA).mean(), (rim < BLACK_LUMA).mean()
+    white = (rgb[rim].min(axis=1) > 255 - GROUND_TOLERANCE).mean()
+    black = (rgb[rim].max(axis=1) < BLACK).mean()
     return bool(white >= FADING_SHARE and 1 - white > DARK_SHARE and black <= DARK_SHARE)
 
 

@@ -51,15 +51,16 @@ class Ground:
 def find_ground(picture: Pixels) -> Ground:
     """Read the ground colour off the border.
 
-    It is what all corners show, as a tile with round ones may fill the rest of the border; else the
-    channel-wise median of the border, if most of it agrees. A dark line around a light ground is no ground.
-    A mark paler than `GROUND_TOLERANCE` lowers the tolerance to `PALE_TOLERANCE`.
+    It is the channel-wise median of the border, if most of it agrees; but where all corners show something as
+    light or lighter, that, as a tile with round corners may fill the rest. A dark line around a light ground
+    is no ground. A mark paler than `GROUND_TOLERANCE` lowers the tolerance to `PALE_TOLERANCE`.
     """
-    ground = _agreed(_corners(picture), CORNERS_SHARE) or _agreed(_ring(picture, 0), GROUND_SHARE)
-    if ground is None:
-        ground = Ground(_median(_ring(picture, 0)), False)
-    else:
-        ground = _within_line(picture, ground) or ground
+    border = _ring(picture, 0)
+    color, corners = _median(border), _agreed(_corners(picture), CORNERS_SHARE)
+    if corners is not None and corners.color.mean() < color.mean() - GROUND_TOLERANCE:
+        corners = None  # a mark that reaches into them
+    ground = corners or _agreed(border, GROUND_SHARE)
+    ground = Ground(color, False) if ground is None else _within_line(picture, ground) or ground
     return ground if _has_mark(find_ink(picture, ground)) else replace(ground, tolerance=PALE_TOLERANCE)
 
 

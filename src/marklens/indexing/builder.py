@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -14,8 +15,9 @@ from loguru import logger
 from marklens import __version__
 from marklens.core.artifacts import require_disk_space
 from marklens.core.errors import ArtifactError, UsageError
+from marklens.core.file_names import follows_from
 from marklens.core.ports import Dataset
-from marklens.core.types import Fault
+from marklens.core.types import Fault, Mark
 from marklens.embeddings.pca_reducer import PcaReducer
 from marklens.indexing.chunks import load_chunk
 from marklens.indexing.derive import derive, write_errors
@@ -170,12 +172,26 @@ def counts(folder: IndexFolder, removed: Mapping[str, str], views: int, faults: 
     return {"marks": held.marks, "removed": held.removed, "views": views, "faults": faults}
 
 
+def is_removed(mark: Mark, removed: Mapping[str, str]) -> bool:
+    """Whether a mark is one of those removed, id to file.
+
+    Ids that follow from file names, as those of folders do, go from file to file: there the file decides.
+    """
+    file = removed.get(mark.id)
+    if file is None:
+        return False
+    same = os.path.splitext(file)[0] == os.path.splitext(mark.file)[0]
+    return same or not file or not follows_from(mark.id, file)  # indexes of before know no files
+
+
 def _gone(catalog: Catalog, removed: Mapping[str, str]) -> list[str]:
-    """Ids of the removed marks that are there: by their file where ids have moved on, as in folders."""
-    files = catalog.files() if removed else {}
-    known = {id: files.get(number) for id in removed if (number := catalog.number(id)) is not None}
-    gone = [id for id, file in known.items() if removed[id] in ("", file)]
-    moved = {file for id, file in removed.items() if file and id not in gone}
+    """Ids of the removed marks that a fresh catalog holds, also under the ids that their files have got."""
+    if not removed:
+        return []
+    files = catalog.files()
+    known = [number for id in removed if (number := catalog.number(id)) is not None]
+    gone = {mark.id for mark in catalog.marks(known).values() if is_removed(mark, removed)}
+    moved = {file for id, file in removed.items() if id not in gone and follows_from(id, file)}
     renamed = [number for number, file in files.items() if file in moved]
     return [*gone, *(mark.id for mark in catalog.marks(renamed).values() if mark.id not in gone)]
 

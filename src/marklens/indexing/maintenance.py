@@ -12,7 +12,7 @@ from marklens.core.errors import ArtifactError
 from marklens.core.ports import Dataset, Progress
 from marklens.core.types import Fault, Mark
 from marklens.embeddings.pca_reducer import PcaReducer, find_reducer
-from marklens.indexing.builder import BYTES_A_MARK, BuildReport, counts, stamp, tombstones
+from marklens.indexing.builder import BYTES_A_MARK, BuildReport, counts, is_removed, stamp, tombstones
 from marklens.indexing.chunks import Chunk, load_chunk
 from marklens.indexing.derive import (
     derive,
@@ -151,8 +151,9 @@ def compact(
         removed = {**manifest.removed, **tombstones(folder)}
         for path in folder.chunks(manifest.chunks):
             chunk = load_chunk(path)
-            if any(mark.id in removed for mark in chunk.marks):
-                chunk.without(frozenset(removed)).save(path)
+            gone = frozenset(mark.id for mark in chunk.marks if is_removed(mark, removed))
+            if gone:
+                chunk.without(gone).save(path)
         reducer = PcaReducer.load(folder.pca) if folder.pca.is_file() else None
         model, dims = str(manifest.recipe.model["hash"]), int(manifest.recipe.pca["dims"])
         learned = find_reducer(weights, model, dims) if weights else None
@@ -181,7 +182,7 @@ def compact(
 
 
 def _unknown(marks: Iterator[Mark], catalog: Catalog, progress: Progress) -> Iterator[Mark]:
-    removed, refused, others = catalog.removed(), 0, 0
+    removed, refused, others, files = catalog.removed(), 0, 0, catalog.files()
     for mark in marks:
         number = catalog.number(mark.id)
         if mark.id in removed:
@@ -190,7 +191,7 @@ def _unknown(marks: Iterator[Mark], catalog: Catalog, progress: Progress) -> Ite
             yield mark
             continue
         else:
-            others += catalog.marks([number])[number].path != mark.path
+            others += files[number] != mark.file
         progress.advance(1, skipped=True)
     if others:
         logger.warning(

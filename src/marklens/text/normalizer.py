@@ -36,7 +36,10 @@ _EASTERN_FORMS = re.compile(
     rf"^(?:{_EASTERN_STARTS})(?=.)|(?<=.)(?:{_EASTERN_STARTS}|股份有限公司|有限责任公司|有限責任公司|有限公司)$"
 )
 """Legal forms of scripts that part no words."""
-_DOTTED_END = re.compile(r"(?<=\S)[\s,]+((?:[^\W\d_]\.){1,}[^\W\d_]?)\s*$")
+_DOTTED_END = re.compile(r"(?<=[^\s,])[\s,]+((?:[^\W\d_][./]\s?)+[^\W\d_]?)\s*$")
+_CYRILLIC = "пао|оао|зао|ооо|ао|тов"
+_CYRILLIC_FORMS = re.compile(rf"^(?:{_CYRILLIC})\W+(?=\w)|(?<=\w)\W+(?:{_CYRILLIC})\W*$")
+"""In Latin letters some of them are words as any."""
 _SPECIAL = str.maketrans(
     {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "ł": "l", "ı": "i", "ħ": "h",
      "ə": "e", "ǝ": "e", "ŋ": "ng", "ŧ": "t", "ƒ": "f", "ĸ": "k", "ȷ": "j", "ɓ": "b", "ɗ": "d", "ƙ": "k"}
@@ -65,7 +68,10 @@ class Word:
 def words_of(text: str) -> tuple[Word, ...]:
     """The words of a mark in their order, without legal forms; empty if nothing but punctuation is there."""
     folded = unicodedata.normalize("NFKC", text.translate(_SIGNS)).casefold().translate(_KANA)
-    folded = _DOTTED_END.sub(_unless_a_form, _EASTERN_FORMS.sub("", folded.strip()))
+    folded = _DOTTED_END.sub(_unless_a_form, folded.strip())
+    for forms in (_EASTERN_FORMS, _CYRILLIC_FORMS):
+        shorter = forms.sub("", folded)
+        folded = shorter if any(map(str.isalnum, shorter)) else folded
     folded = _transliterate("".join(map(_with_plain_digit, folded)))
     folded = _LOOSE_ACCENTS.sub("", unicodedata.normalize("NFC", folded))
     folded = re.sub(r"(?<=\w)'(?=\w)", "", folded)
@@ -76,7 +82,7 @@ def words_of(text: str) -> tuple[Word, ...]:
 
 def _unless_a_form(found: re.Match[str]) -> str:
     """A last word of letters with dots, unless it is a legal form that without dots is a word as any."""
-    return "" if found[1].replace(".", "") in _dotted_forms() else found[0]
+    return "" if "".join(filter(str.isalpha, found[1])) in _dotted_forms() else found[0]
 
 
 def _with_plain_digit(letter: str) -> str:

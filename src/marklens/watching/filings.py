@@ -1,16 +1,15 @@
 """What identifies a new filing, and when it was filed."""
 
 import calendar
-import os
 import re
 from dataclasses import dataclass
 from datetime import date
 from hashlib import sha256
-from pathlib import PurePosixPath
 
 from marklens.core.artifacts import encoded
 from marklens.core.artifacts import sha256 as file_digest
 from marklens.core.errors import PictureError, UsageError
+from marklens.core.file_names import follows_from
 from marklens.core.types import Mark
 from marklens.risk import first_of
 
@@ -45,9 +44,7 @@ def key_of(filing: Mark) -> Key:
         picture = file_digest(filing.path)
     except OSError as error:
         raise PictureError("unreadable", error.strerror or str(error)) from error
-    path = PurePosixPath(filing.file)
-    derived = filing.id in {path.stem, os.path.splitext(filing.file)[0], filing.file}
-    return make_key(filing, picture, filing.file if derived else None)
+    return make_key(filing, picture, filing.file if follows_from(filing.id, filing.file) else None)
 
 
 def make_key(filing: Mark, picture: str, file: str | None = None) -> Key:

@@ -67,6 +67,12 @@ def test_levels_and_their_reasons(
         ("Nice 11-2023: 9, 42", {9, 42}),
         ("Nice classification: 9, 42", {9, 42}),
         ("Classification 25", {25}),
+        ("classification 9: software; class 42: services", {9, 42}),
+        ("Class 25 2023-01-01", {25}),
+        ("Class 25, 2019 edition", {25}),
+        ("Class: 5 (10 goods)", {5}),
+        ("International Class 9, 1st use", {9}),
+        ("(9, 25)", {9, 25}),
     ],
 )
 def test_classes_are_numbers_from_1_to_45(written: str, classes: set[int]) -> None:

@@ -95,7 +95,7 @@ class Engine:
 
         Args:
             picture: decoded, uint8 (height, width, 3); or several of one mark, of which the best counts.
-            top: how many hits.
+            top: how many hits, unless `worth` says.
             wanted: what every hit must satisfy; the graph is searched among those only.
             rerank: whether to go on after stage 1, where the index has what that takes.
             text: a name that counts beside the picture, and brings candidates of its own.

@@ -52,10 +52,10 @@ _NUMBER = r"(?<![\w.])\d{1,3}(?:\.0*)?(?![.\d]*\w)"
 _RANGE = re.compile(rf"({_NUMBER})(?:\s*(?:[-–—]|\bto\b|\bbis\b)\s*({_NUMBER}))?")
 _LIST = rf"{_NUMBER}(?:[\s,;/|&+–—-]*(?:{_JOIN}\s*)?{_NUMBER}(?!\s*(?!{_JOIN})[^\W\d_]))*"
 _LABELLED = re.compile(rf"\b(?:class(?:es|e)?|klassen?|cl|ic|nice|nizza)\b[\s.:#]*({_LIST})")
-_GOES_ON = re.compile(rf"[\s,;/|&+–—-]*(?:{_JOIN}\s*)?\d")
+_GOES_ON = re.compile(rf"[\s,;/|&+–—-]*(?:{_JOIN}\s*)?\d{{1,2}}(?!\w)")
 """Behind a list: its last number stands before a word, and may be a class or count the goods."""
 _EDITION = re.compile(
-    r"\b(?:(?:nice|nizza)\s*)?classification\b[\s.]*(?:\d{1,2}(?:[-/]\d{4})?\s*:)?"
+    r"\b(?:(?:nice|nizza)\s*)?classification\b[\s.]*(?:\d{1,2}(?:[-/]\d{4})?\s*:(?=\s*\d))?"
     r"|\b(?:nice|nizza)\s*\d{1,2}[-/]\d{4}\s*:?"
 )
 """Of the classification itself: *Nice Classification 11: 25* names class 25."""
@@ -101,7 +101,8 @@ def nice_classes(attributes: Attributes) -> frozenset[int]:
 
     Numbers among words count after ``class`` or before a colon: others may count the goods.
     """
-    written = re.sub(r"[\"'\[\]{}()]", " ", (first_of(attributes, CLASS_NAMES) or "").casefold())
+    written = re.sub(r"[\"'\[\]{}]", " ", (first_of(attributes, CLASS_NAMES) or "").casefold())
+    written = re.sub(r"[()]", " . ", written)
     written = _EDITION.sub(" class ", written)
     labelled = list(_LABELLED.finditer(written))
     if any(_GOES_ON.match(written, found.end()) for found in labelled):

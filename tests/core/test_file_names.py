@@ -18,8 +18,8 @@ def test_a_path_beats_a_bare_name_and_a_bare_name_may_be_ambiguous() -> None:
 
 def test_a_name_without_a_folder_may_mean_any_a_path_only_itself() -> None:
     finder = FileFinder({1: "b/logo.png", 2: "c/logo.png"})
-    assert finder.has("LOGO.png") and finder.has("B/logo.png")
-    assert not finder.has("a/logo.png")
+    assert finder.find("LOGO.png") == [1, 2] and finder.find("B/logo.png") == [1]
+    assert finder.find("a/logo.png") == []
 
 
 def test_the_same_name_in_another_folder_is_another_file() -> None:

@@ -108,6 +108,9 @@ def test_metadata_that_windows_wrote_costs_no_year(tmp_path: Path) -> None:
     marks, faults = read(dataset)
     assert [(mark.file, mark.text) for mark in marks] == [("a.jpg", "Café L’Oréal"), ("b.jpg", None)]
     assert faults == []
+    mixed = '[{"file": "a.jpg", "text": "北京 Café"}, {"file": "b.jpg", "text": "?"}]'.encode()
+    (tmp_path / "output_1999.json").write_bytes(mixed.replace(b"?", b"M\xfcller"))
+    assert [mark.text for mark in read(dataset)[0]] == ["北京 Café", "Müller"]
 
 
 def test_ids_are_unique(tmp_path: Path) -> None:

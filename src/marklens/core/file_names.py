@@ -28,11 +28,6 @@ class FileFinder:
             self._by_path[key].append(number)
             self._by_name[_bare(key)].append((number, key))
 
-    def has(self, file: str) -> bool:
-        """Whether a file may be meant: one of that path, or of that name where no folder is given."""
-        key = fold(file)
-        return key in self._by_path or key in self._by_name
-
     def find(self, file: str) -> list[int]:
         """The numbers of the files that may be meant: none, one, or several.
 

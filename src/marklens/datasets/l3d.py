@@ -5,6 +5,7 @@ bare string, pictures that are missing, entries of anything but pictures. Nothin
 is reported and costs one entry or one field.
 """
 
+import codecs
 import json
 import os
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from marklens.core.ports import OnFault
 from marklens.core.types import Fault, Mark
 from marklens.datasets.entries import choose_id, parse_fields
 
+_AS_WINDOWS = "marklens.as_windows"
 MAX_JSON_BYTES = 2 << 30
 """A year of L3D has tens of MB, all of it merged about 250; a larger document would only cost memory."""
 
@@ -187,11 +189,14 @@ def _load(path: Path) -> list[Any]:
 
 
 def _text_of(written: bytes) -> str:
-    """JSON in one of its encodings; where it is none, as Windows writes: one odd letter costs no year."""
-    try:
-        return written.decode(json.detect_encoding(written))
-    except UnicodeDecodeError:
-        return written.decode("cp1252", "replace")
+    """JSON in one of its encodings; bytes that fit none are letters of Windows, and cost no year."""
+    codecs.register_error(_AS_WINDOWS, _as_windows)
+    return written.decode(json.detect_encoding(written), _AS_WINDOWS)
+
+
+def _as_windows(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeDecodeError)
+    return error.object[error.start : error.end].decode("cp1252", "replace"), error.end
 
 
 def _has_entries(path: Path) -> bool:

@@ -60,7 +60,7 @@ class Groups:
 def read_groups(path: Path, files: Mapping[int, str]) -> Groups:
     """Read ``{"group": ["file", …]}`` and look the files up among the marks, whatever their case.
 
-    A file is found by its path in the dataset, else by its bare name if only one mark bears it.
+    A file is found by its path in the dataset, else by how its path ends if only one mark is meant.
 
     Args:
         path: the groups file; or a folder of pictures named ``<instance>-<group>.jpg``, as METU's are.
@@ -133,7 +133,11 @@ def read_pairs(
     pairs = rows.get("pairs") if isinstance(rows, dict) else None
     if not isinstance(pairs, list) or not all(_is_pair(row) for row in pairs):
         raise UsageError(f'{path} must hold {{"pairs": [{{"a": file, "b": file}}, …]}}: make it again')
-    find, faults, groups = FileFinder(files).find, list[Fault](), defaultdict[tuple[str, str], set[int]](set)
+    find, faults, groups = (
+        FileFinder(files).find,
+        list[Fault](),
+        defaultdict[tuple[bool, str, str], set[int]](set),
+    )
     partners, ignored = defaultdict[int, set[int]](set), defaultdict[int, set[int]](set)
     for row in pairs:
         counts = row.get("grade") in (None, *grades)
@@ -142,11 +146,11 @@ def read_pairs(
             continue
         for one, other in (ends, ends[::-1]):
             (partners if counts else ignored)[one].add(other)
-        if counts and (group := _group_of(row)):
-            groups[group].update(ends)
-    for members in groups.values():
+        if group := _group_of(row):
+            groups[counts, *group].update(ends)
+    for (counts, *_), members in groups.items():
         for number in members:
-            partners[number] |= members - {number}
+            (partners if counts else ignored)[number] |= members - {number}
     if not partners:
         raise UsageError(
             f"no pair of {path} that is {' or '.join(grades)} has both marks in this index: "

@@ -27,8 +27,9 @@ from marklens.indexing.manifest import Manifest, Recipe, checksums, load_complet
 from marklens.retrieval.catalog import Catalog
 from marklens.retrieval.vector_store import check_store, prune_store
 
-BYTES_A_MARK = 16_000
-"""Disk a mark takes, generously: chunks 7 kB, vectors and graph 4 kB, patches 4 kB, catalog under 1 kB."""
+CHUNK_BYTES, VECTOR_BYTES, PATCH_BYTES, CATALOG_BYTES = 7_000, 4_000, 4_000, 1_000
+"""Disk that a mark takes, generously: in its chunk, in vectors and graph, as patches, in the catalog."""
+BYTES_A_MARK = CHUNK_BYTES + VECTOR_BYTES + PATCH_BYTES + CATALOG_BYTES
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,16 @@ from marklens.core.errors import ArtifactError
 from marklens.core.ports import Dataset, Progress
 from marklens.core.types import Fault, Mark
 from marklens.embeddings.pca_reducer import PcaReducer, find_reducer
-from marklens.indexing.builder import BYTES_A_MARK, BuildReport, counts, is_removed, stamp, tombstones
+from marklens.indexing.builder import (
+    CATALOG_BYTES,
+    PATCH_BYTES,
+    VECTOR_BYTES,
+    BuildReport,
+    counts,
+    is_removed,
+    stamp,
+    tombstones,
+)
 from marklens.indexing.chunks import Chunk, load_chunk
 from marklens.indexing.derive import (
     derive,
@@ -24,7 +33,7 @@ from marklens.indexing.derive import (
     write_errors,
 )
 from marklens.indexing.describing import Describer
-from marklens.indexing.folder import FolderLock, IndexFolder
+from marklens.indexing.folder import STORES, FolderLock, IndexFolder
 from marklens.indexing.manifest import (
     Manifest,
     Recipe,
@@ -38,9 +47,6 @@ from marklens.retrieval.patch_store import append_patches
 from marklens.retrieval.vector_store import check_store, open_store, prune_store
 from marklens.text.index_builder import TextIndexBuilder, merge_indexes
 from marklens.text.text_index import TextIndex
-
-DERIVED_BYTES = BYTES_A_MARK - 7000
-"""Of a mark, without its chunk."""
 
 
 def add_marks(describer: Describer, dataset: Dataset, recipe: Recipe, chunk: int) -> BuildReport:
@@ -80,7 +86,7 @@ def add_marks(describer: Describer, dataset: Dataset, recipe: Recipe, chunk: int
                 number += len(part.marks)
             total = manifest.chunks + len(paths)
             # all of it is written again: a disk that fills up halfway leaves what nobody can open
-            require_disk_space(folder.root, number * DERIVED_BYTES, f"adding to {first:,} marks")
+            _require_room(folder, manifest, number, f"adding to {first:,} marks")
             faulty = {**known, **dict.fromkeys(fault for part in chunks() for fault in part.faults)}
             written = write_errors(folder, [*listed_faults(folder, "dataset"), *faults], faulty)
             names = TextIndexBuilder()
@@ -147,7 +153,7 @@ def compact(
             )
         check_store(manifest.store, server=folder.server_of(manifest.store))
         marks = sum(manifest.counts[which] for which in ("marks", "removed"))
-        require_disk_space(folder.root, marks * DERIVED_BYTES, f"compacting {marks:,} marks")
+        _require_room(folder, manifest, marks, f"compacting {marks:,} marks")
         removed = {**manifest.removed, **tombstones(folder)}
         for path in folder.chunks(manifest.chunks):
             chunk = load_chunk(path)
@@ -179,6 +185,13 @@ def compact(
         manifest.save(folder)
         prune_store(folder.vectors, server=folder.server_of(manifest.store))
         return manifest
+
+
+def _require_room(folder: IndexFolder, manifest: Manifest, marks: int, purpose: str) -> None:
+    """See that all that is made from the chunks can be written once more."""
+    here = manifest.store == STORES[0]
+    needed = CATALOG_BYTES + VECTOR_BYTES * here + PATCH_BYTES * bool(manifest.recipe.patches)
+    require_disk_space(folder.root, marks * needed, purpose)
 
 
 def _unknown(marks: Iterator[Mark], catalog: Catalog, progress: Progress) -> Iterator[Mark]:

@@ -1,5 +1,6 @@
 """A watch from its files: an index, new filings, what was told before, the reports."""
 
+import os
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -99,7 +100,8 @@ def watch(request: WatchRequest, settings: Settings, progress: Progress, stop: S
         ):
             _require_portfolio(remembered, state, request)
             reports = list(write_unwritten(remembered))
-            if remembered.waiting():  # a run that was stopped found them: nobody shall wait for this one
+            # found by a run that was stopped: they shall not wait for this one, unless it looks at them again
+            if remembered.waiting() and not request.recheck:
                 reports += write_waiting(remembered, out, facts)
             watcher = Watcher(
                 engine,
@@ -131,7 +133,10 @@ def _facts(request: WatchRequest, engine: Engine) -> dict[str, str]:
         "index": engine.version[:12],
         "network": engine.recipe["model"]["hash"][:12],
         "threshold": f"{criteria.threshold:g}",
+        "conflicts of a filing": f"{criteria.top:,}",
     }
+    if criteria.read:
+        facts["names"] = "read off the pictures where none are given"
     if criteria.name_threshold is not None:
         facts["name threshold"] = f"{criteria.name_threshold:g}"
     if chosen := conditions(criteria.wanted):
@@ -147,7 +152,7 @@ def _require_portfolio(remembered: WatchState, state: Path, request: WatchReques
     Raises:
         UsageError: it is of another one, whose filings would count as looked at.
     """
-    before, here = remembered.watched(), str(request.index.absolute())
+    before, here = remembered.watched(), os.path.abspath(request.index)
     if before not in {None, here} and not request.recheck:
         raise UsageError(
             f"{state} is of a watch over {before}: give another --state, or --recheck if {here} is that index"

@@ -104,6 +104,8 @@ class Database:
         if identity(self._path) != self._file:
             db.close()
             raise ArtifactError(f"{self._path} was changed by another process: open it again")
+        # a long transaction that spills what does not fit its cache keeps all readers out until it ends
+        db.execute("PRAGMA cache_spill = OFF")
         return db
 
 
@@ -146,8 +148,6 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
     uri = f"{path.absolute().as_uri()}?mode={mode}"
     db = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     db.text_factory = readable
-    # a long transaction that spills what does not fit its cache keeps all readers out until it ends
-    db.execute("PRAGMA cache_spill = OFF")
     return db
 
 

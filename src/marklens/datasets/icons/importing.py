@@ -16,6 +16,7 @@ A second run renders only what is missing; the metadata is written at the end, e
 """
 
 import json
+import os
 import re
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -132,8 +133,6 @@ def import_icons(
     for copy in (out / _COPIES).iterdir():  # which picture is a copy is decided anew
         copy.replace(images / copy.name)
     found = group_brands(brand_pictures(list(listed.values())), images)
-    if stop:
-        raise Interrupted("stopped before the groups were written: run again to go on")
     for file in (file for files in found.copies.values() for file in files):
         (images / file).replace(out / _COPIES / file)
         del listed[file]
@@ -179,13 +178,14 @@ def _prepare(out: Path, size: int, packs: Collection[str]) -> Path:
         raise UsageError(
             f"{out} holds pictures of {before.get('size')} pixels, not {size}: choose another folder or size"
         )
-    if others := sorted({*before.get("packs", ())} - {*packs}):
-        named = ", ".join(others[:5]) + (" …" if others[5:] else "")
-        raise UsageError(f"{out} holds pictures of {named}, which are not asked for: choose another folder")
     images, copies = out / "images", out / _COPIES
     images.mkdir(parents=True, exist_ok=True)
     copies.mkdir(exist_ok=True)
-    write_json(recipe, {"size": size, "packs": sorted(packs)})
+    there = {name.partition("--")[0] for folder in (images, copies) for name in os.listdir(folder)}
+    if others := sorted(there - {*packs}):
+        named = ", ".join(others[:5]) + (" …" if others[5:] else "")
+        raise UsageError(f"{out} holds pictures of {named}, which are not asked for: choose another folder")
+    write_json(recipe, {"size": size})
     return images
 
 

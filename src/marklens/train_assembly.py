@@ -135,7 +135,7 @@ def _views(
     packer = _Packer(request, settings, progress, stop, mesh, device)
     views = packer.pack(request.dataset, request.out / "views", "train", names, settings.train.size)
     learned = FileFinder(dict(enumerate(views.files)))
-    if any(map(learned.has, names)):
+    if any(map(learned.find, names)):
         raise UsageError(
             f"marks of {request.validate} are among the views of {request.dataset}: pack without"
         )

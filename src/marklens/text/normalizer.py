@@ -184,7 +184,7 @@ def _lines(name: str) -> list[str]:
 
 @lru_cache(maxsize=1)
 def _weak_words() -> frozenset[str]:
-    return frozenset(" ".join(_lines("weak_words.txt")).split())
+    return frozenset(" ".join(_lines("weak_words.txt")).split()) | _dotted_forms()
 
 
 @lru_cache(maxsize=1)

@@ -12,7 +12,8 @@ import pytest
 from PIL import Image, ImageOps
 
 from marklens.core.errors import PictureError
-from marklens.core.images import MAX_BYTES, WORKING_SIDE, decode, flatten, read_picture, shrink
+from marklens.core.images import MAX_BYTES, WORKING_SIDE, decode, read_picture, shrink
+from marklens.core.transparency import flatten
 from marklens.core.types import Crop
 
 RED, GREEN, BLUE = (200, 30, 30), (30, 160, 60), (30, 60, 200)

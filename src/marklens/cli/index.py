@@ -8,6 +8,7 @@ import typer
 from marklens.cli.options import DatasetArgument, IndexOption, JsonOption, print_json
 from marklens.cli.progress import shown_progress
 from marklens.core.errors import UsageError
+from marklens.core.wording import counted
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -104,7 +105,7 @@ def remove(
         print_json({"removed": removed, "unknown": unknown})
     else:
         typer.echo(
-            f"{removed} mark{'s'[: removed != 1]} removed."
+            f"{counted(removed, 'mark')} removed."
             + (f" Not in the index: {', '.join(unknown)}" if unknown else "")
         )
 

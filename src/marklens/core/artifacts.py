@@ -134,14 +134,11 @@ def sha256(path: Path) -> str:
 
 def identity(path: Path) -> tuple[int, int] | None:
     """Which file bears this name now; None where there is none."""
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
+    state = state_of(path)
+    return None if state is None else state[:2]
 
 
-def state_of(path: Path) -> tuple[int, ...] | None:
+def state_of(path: Path) -> tuple[int, int, int, int] | None:
     """What tells a file that is replaced, never changed, from another one; None where there is none.
 
     The number alone does not: a file that nobody has open leaves it to the next.

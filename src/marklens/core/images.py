@@ -11,8 +11,8 @@ import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from marklens.core.errors import PictureError
-from marklens.core.ink import GROUND_TOLERANCE
 from marklens.core.svg import looks_like_svg, render_svg
+from marklens.core.transparency import flatten
 from marklens.core.types import Crop, Pixels
 
 RASTER_ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".jpe", ".webp", ".gif", ".tif", ".tiff", ".bmp"})
@@ -32,14 +32,6 @@ SVG_SIDE = 384
 """Pixels of the longer side of a rendered SVG: still above what the network sees, at half the time of 512."""
 SVG_CROPPED_SIDE = 4096
 """Pixels at most for one of which only a part is wanted: a twentieth still has two hundred."""
-WHITE_MARK_LUMA = 200
-"""Opaque pixels at least this bright (0..255) count as white when the ground is chosen."""
-BLACK = 96
-"""A pixel with no channel above it would be lost on black."""
-FADING_SHARE = 1 / 3
-"""Of the rim of a mark, from which so much white would be lost on white."""
-DARK_SHARE = 0.03
-"""Of its solid pixels, up to which a white mark may have others: dirt, a hairline."""
 DEEP_WHITES = (255.0, 1023.0, 4095.0, 16_383.0, 65_535.0)
 """What is white in deep greyscale of 8, 10, 12, 14 and 16 bits."""
 EXIF_ORIENTATION = 0x0112
@@ -110,41 +102,6 @@ def shrink(picture: Pixels, side: int) -> Pixels:
         return picture
     size = _size_within((height, width), side)
     return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def flatten(picture: Pixels) -> Pixels:
-    """Lay a picture with transparency (h, w, 4) onto white, or onto black if it was made for dark pages."""
-    if picture.shape[2] == 3:
-        return picture
-    rgb, alpha = picture[..., :3], picture[..., 3]
-    if alpha.min() == 255:
-        return np.ascontiguousarray(rgb)
-    spread = cv2.merge([alpha, alpha, alpha])
-    over = cv2.multiply(rgb, spread, scale=1 / 255)
-    dark = _fades_on_white(rgb, alpha)
-    return np.asarray(over if dark else cv2.add(over, cv2.bitwise_not(spread)), np.uint8)
-
-
-def _fades_on_white(rgb: Pixels, alpha: npt.NDArray[np.uint8]) -> bool:
-    """Whether a mark was made for dark pages: it is white, or parts are that border on what is transparent.
-
-    A few dark pixels of a white mark are dirt, and fringes of edges are not asked. A white card or outline
-    around a mark is all that borders on what is transparent: then none of the mark fades.
-    """
-    most = int(alpha.max())
-    if not most or int(alpha.min()) > most // 2:
-        return False
-    solid = alpha > 0.9 * most
-    luma = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.uint8)
-    if (luma[solid] < WHITE_MARK_LUMA).mean() <= DARK_SHARE:
-        return True
-    inside = cv2.erode(solid.view(np.uint8), np.ones((3, 3), np.uint8), borderValue=1).view(np.bool_)
-    rim = solid & ~inside
-    if not rim.any():
-        return False
-    white = (rgb[rim].min(axis=1) > 255 - GROUND_TOLERANCE).mean()
-    black = (rgb[rim].max(axis=1) < BLACK).mean()
-    return bool(white >= FADING_SHARE and 1 - white > DARK_SHARE and black <= DARK_SHARE)
 
 
 def _size_within(shape: tuple[int, ...], side: int) -> tuple[int, int]:

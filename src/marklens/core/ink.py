@@ -55,23 +55,18 @@ def find_ground(picture: Pixels) -> Ground:
     light or lighter, that, as a tile with round corners may fill the rest. A dark line around a light ground
     is no ground. A mark paler than `GROUND_TOLERANCE` lowers the tolerance to `PALE_TOLERANCE`.
     """
-    border = _ring(picture, 0)
-    color, corners = _median(border), _agreed(_corners(picture), CORNERS_SHARE)
-    if corners is not None and corners.color.mean() < color.mean() - GROUND_TOLERANCE:
-        corners = None  # a mark that reaches into them
-    ground = corners or _agreed(border, GROUND_SHARE)
-    ground = Ground(color, False) if ground is None else _within_line(picture, ground) or ground
+    border, corners = _shown(_ring(picture, 0), GROUND_SHARE), _shown(_corners(picture), CORNERS_SHARE)
+    # darker ones are those of a mark that reaches into them
+    light = corners.color.mean() >= border.color.mean() - GROUND_TOLERANCE
+    ground = corners if corners.uniform and light else border
+    ground = _within_line(picture, ground) or ground
     return ground if _has_mark(find_ink(picture, ground)) else replace(ground, tolerance=PALE_TOLERANCE)
 
 
-def _agreed(pixels: Pixels, share: float) -> Ground | None:
-    """The colour that so many of some pixels (n, 3) agree on."""
-    ground = Ground(_median(pixels), True)
-    return ground if find_ink(pixels[None], ground).mean() <= 1 - share else None
-
-
-def _median(pixels: Pixels) -> npt.NDArray[np.uint8]:
-    return np.asarray(np.median(pixels, axis=0), np.uint8)
+def _shown(pixels: Pixels, share: float) -> Ground:
+    """The median colour of some pixels (n, 3), uniform where so many agree on it."""
+    ground = Ground(np.median(pixels, axis=0).astype(np.uint8), True)
+    return replace(ground, uniform=bool(find_ink(pixels[None], ground).mean() <= 1 - share))
 
 
 def _ring(picture: Pixels, depth: int) -> Pixels:
@@ -91,10 +86,11 @@ def _corners(picture: Pixels) -> Pixels:
 def _within_line(picture: Pixels, ground: Ground) -> Ground | None:
     """The light ground behind a dark line that runs along the edge, as scans and extracts have it."""
     depth = max(4, round(LINE_WIDTH * min(picture.shape[:2])))
-    if 8 * depth > min(picture.shape[:2]):
+    dark = int(ground.color.max()) <= PAPER - GROUND_TOLERANCE
+    if not (ground.uniform and dark) or 8 * depth > min(picture.shape[:2]):
         return None
-    paper = _agreed(_ring(picture, depth), CORNERS_SHARE)
-    if paper is None or paper.color.min() < PAPER or int(ground.color.max()) > PAPER - GROUND_TOLERANCE:
+    paper = _shown(_ring(picture, depth), CORNERS_SHARE)
+    if not paper.uniform or paper.color.min() < PAPER:
         return None
     return paper if find_ink(picture, paper).mean() <= 1 - PAPER_SHARE else None
 

@@ -133,11 +133,8 @@ def read_pairs(
     pairs = rows.get("pairs") if isinstance(rows, dict) else None
     if not isinstance(pairs, list) or not all(_is_pair(row) for row in pairs):
         raise UsageError(f'{path} must hold {{"pairs": [{{"a": file, "b": file}}, …]}}: make it again')
-    find, faults, groups = (
-        FileFinder(files).find,
-        list[Fault](),
-        defaultdict[tuple[bool, str, str], set[int]](set),
-    )
+    find, faults = FileFinder(files).find, list[Fault]()
+    groups = defaultdict[tuple[bool, str, str], set[int]](set)
     partners, ignored = defaultdict[int, set[int]](set), defaultdict[int, set[int]](set)
     for row in pairs:
         counts = row.get("grade") in (None, *grades)

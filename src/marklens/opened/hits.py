@@ -76,12 +76,8 @@ class Hits(Sequence["Found"]):
 
     def __init__(self, asking: Asking, part: tuple[Hit, ...] | None = None) -> None:
         self.asking = asking
-        self._part = asking.result.hits if part is None else part
-
-    @property
-    def hits(self) -> tuple[Hit, ...]:
+        self.hits = asking.result.hits if part is None else part
         """The plain data."""
-        return self._part
 
     @property
     def note(self) -> str | None:

@@ -104,11 +104,7 @@ def discard_store(path: Path, *, server: AnyServer | None = None) -> None:
     try:
         if path.is_file():
             kind.discard(path, server)
-    except (
-        UsageError,
-        DatabaseError,
-        ArtifactError,
-    ) as error:  # whoever leaves a dead server must be able to
+    except (UsageError, DatabaseError, ArtifactError) as error:  # who leaves a dead server must be able to
         logger.warning(
             "the vectors in {} stay there, docs/{}.md tells how to drop them: {}",
             kind.place,

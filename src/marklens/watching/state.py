@@ -81,10 +81,8 @@ class WatchState:
 
     def told(self, known: Known) -> set[str]:
         """Ids of the marks whose conflicts with a filing are in a report."""
-        rows = self._db.execute(
-            "SELECT document FROM conflicts WHERE filing = ? AND report IS NOT NULL", [known.number]
-        )
-        return {json.loads(document)["mark"]["id"] for (document,) in rows}
+        sql = "SELECT mark FROM conflicts WHERE filing = ? AND report IS NOT NULL"
+        return {mark for (mark,) in self._db.execute(sql, [known.number])}
 
     def remember(
         self, key: Key, known: Known | None, recipe: int, conflicts: Sequence[Conflict], picture: str | None
@@ -148,8 +146,7 @@ class WatchState:
 
     def watched(self) -> str | None:
         """The folder of the index whose marks are watched; None in a new state."""
-        row = self._db.execute("SELECT CAST(folder AS TEXT) FROM watched").fetchone()
-        return None if row is None else str(row[0])
+        return next((folder for (folder,) in self._db.execute("SELECT folder FROM watched")), None)
 
     def watch(self, folder: str) -> None:
         """Remember the folder of the index."""

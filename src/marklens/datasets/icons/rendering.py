@@ -16,8 +16,8 @@ from pathlib import Path
 from PIL import Image
 
 from marklens.core.errors import MarklensError, first_line
-from marklens.core.images import WHITE_MARK_LUMA
 from marklens.core.processes import serve_parent
+from marklens.core.transparency import WHITE_MARK_LUMA
 from marklens.core.types import Fault
 
 Box = tuple[float, float, float, float]

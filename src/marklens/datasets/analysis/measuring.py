@@ -161,9 +161,8 @@ def _header(data: bytes, picture: Pixels) -> tuple[str, int, int, bool]:
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             kind, (width, height), mode = str(image.format), image.size, image.mode
-            kind = (
-                "JPEG" if kind == "MPO" else kind
-            )  # several pictures in one file, of which the first counts
+            # several pictures in one file, of which the first counts
+            kind = "JPEG" if kind == "MPO" else kind
     except Exception:  # decoded, but by none of Pillow's formats
         return "SVG", 0, 0, False
     if (width > height) != (picture.shape[1] > picture.shape[0]):

@@ -103,13 +103,13 @@ def _scatter(vectors: Vectors) -> Matrix:
 
 
 def _views(index: Path, dataset: Path) -> tuple[Vectors, Ids, Ids]:
-    """Vectors, marks and brands (or -1) of an index's views, without what nothing is learned from."""
+    """Vectors, marks and brands (or -1) of the index's views that something may be learned from."""
     folder, vectors, owners, brands, marks = IndexFolder(index), [], [], [], 0
-    training, left_out = training_brands(dataset)
+    training, learned = training_brands(dataset)
     brand_of = {file: brand for brand, files in enumerate(training.values()) for file in files}
     for path in folder.chunks(load_complete(folder).chunks):
         chunk = load_chunk(path)
-        keep = np.array([mark.file not in left_out for mark in chunk.marks], np.bool_)[chunk.owners]
+        keep = np.array([mark.file in learned for mark in chunk.marks], np.bool_)[chunk.owners]
         brand = np.array([brand_of.get(mark.file, -1) for mark in chunk.marks], np.int64)
         vectors.append(to_unit(chunk.vectors[keep].astype(np.float32)))
         owners.append(chunk.owners[keep].astype(np.int64) + marks)

@@ -18,6 +18,7 @@ from benchmarks.gathering import Gathered, gather, measured, open_raw
 from benchmarks.reporting import report
 from marklens import assembly
 from marklens.cli.progress import shown_progress
+from marklens.core.artifacts import read_json
 from marklens.core.types import VIEW_BITS, by_channel
 from marklens.evaluation.protocols import Query, group_queries, read_groups
 from marklens.indexing.chunks import load_chunk
@@ -59,7 +60,9 @@ def main(
     queries = group_queries(read_groups(dataset / "groups_val.json", files), files)
     queries = queries[:: max(1, len(queries) // limit)]
     with shown_progress() as progress:
-        spatial = with_ends(spatial_rarity(folder, sorted(files)))
+        tested = {file for group in read_json(dataset / "groups_test.json").values() for file in group}
+        untested = [number for number, file in files.items() if file not in tested]
+        spatial = with_ends(spatial_rarity(folder, sorted(untested)))
         here = Calibration(global_=with_ends(manifest.rarity), spatial=spatial)
         gathered = gather(engine, queries, depth, {}, progress)
         rows = list(tried(gathered, queries, here, len(files)))

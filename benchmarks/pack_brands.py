@@ -14,6 +14,7 @@ from typing import Annotated
 
 import typer
 
+from benchmarks.training_brands import FULL_VIEWS
 from marklens import assembly
 from marklens.cli.progress import shown_progress
 from marklens.core.resources import graceful_stop
@@ -22,18 +23,16 @@ from marklens.datasets.icons.brand_names import brand_of
 from marklens.datasets.icons.brand_split import SPLITS
 from marklens.datasets.icons.selecting import held_out, select_split
 from marklens.datasets.opening import open_dataset
-from marklens.indexing.folder import IndexFolder
 from marklens.indexing.preparing import InProcessPreparer, PoolPreparer
 from marklens.preprocessing.pipeline import ViewMaker, ViewOptions
 from marklens.preprocessing.text_detector import NoDetector
-from marklens.retrieval.catalog import Catalog
+from marklens.train_assembly import index_masks
 from marklens.training.pairs.groups import looks_of
-from marklens.training.pairs.masked_preparer import MaskedPreparer, Masks, catalog_masks
+from marklens.training.pairs.masked_preparer import MaskedPreparer, Masks
 from marklens.training.pairs.packed_views import packed_masks
 from marklens.training.pairs.packing import Preparer, pack_views
 
 Groups = Mapping[str, Sequence[str]]
-FULL_VIEWS = ViewOptions(size=112, figurative=False, read=False)
 
 
 def main(
@@ -63,7 +62,7 @@ def main(
     marks = marks[:limit]
     options, started = ViewOptions(size=size, read=False), perf_counter()
     apart = looks_of(held_out(dataset, everything, part), ViewMaker(FULL_VIEWS, NoDetector()))
-    known: Masks = packed_masks(masks) if masks else _index_masks(index) if index else {}
+    known: Masks = packed_masks(masks) if masks else index_masks(index, options) if index else {}
     with graceful_stop() as stop, shown_progress() as progress:
         preparer = _preparer(options, workers, known)
         report = pack_views(out, marks, groups, options, preparer, progress, stop, apart)
@@ -80,11 +79,6 @@ def _preparer(options: ViewOptions, workers: int, known: Masks) -> Preparer:
     factory = partial(assembly.make_view_maker, options)
     pool = PoolPreparer(factory, workers, 60.0) if workers else InProcessPreparer(factory)
     return MaskedPreparer(factory(), known, pool, max(1, workers)) if known else pool
-
-
-def _index_masks(index: Path) -> Masks:
-    with Catalog.open(IndexFolder(index).catalog) as catalog:
-        return catalog_masks(catalog)
 
 
 if __name__ == "__main__":

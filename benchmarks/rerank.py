@@ -20,6 +20,7 @@ import typer
 from benchmarks.brand_ranks import best_of_marks, mean_measures
 from benchmarks.reporting import report
 from marklens import assembly
+from marklens.core.arrays import ranges
 from marklens.core.artifacts import load_arrays, read_json, save_arrays
 from marklens.core.errors import PictureError
 from marklens.core.images import read_picture
@@ -44,7 +45,7 @@ from marklens.reranking.color import color_histograms, color_similarities
 from marklens.reranking.reranker import Reranker, best_pairs
 from marklens.reranking.scoring import Channels, Weights
 from marklens.reranking.spatial_matcher import spatial_similarities, unit
-from marklens.retrieval.patch_store import PatchStore, ranges, write_patch_store
+from marklens.retrieval.patch_store import PatchStore, write_patch_store
 from marklens.settings import load_settings
 
 BLOCK = 250

@@ -2,26 +2,29 @@
 
 from pathlib import Path
 
-from benchmarks.pack_brands import FULL_VIEWS
 from marklens.core.artifacts import read_json
-from marklens.datasets.icons.selecting import held_out
+from marklens.datasets.icons.selecting import held_out, select_split
 from marklens.datasets.opening import open_dataset
-from marklens.preprocessing.pipeline import ViewMaker
+from marklens.preprocessing.pipeline import ViewMaker, ViewOptions
 from marklens.preprocessing.text_detector import NoDetector
-from marklens.training.pairs.groups import LEFT_OUT, group_numbers, looks_of
+from marklens.training.pairs.groups import LEFT_OUT, group_numbers, looks_of, usable_looks
+
+FULL_VIEWS = ViewOptions(size=112, figurative=False, read=False)
 
 
 def training_brands(dataset: Path) -> tuple[dict[str, list[str]], set[str]]:
-    """Files of every training brand, and files that nothing is learned from.
+    """Files of every training brand, and the files that something may be learned from, with a brand or not.
 
-    The latter are those of held-out brands, and of brands one of whose marks looks like one of theirs.
+    Neither has marks of held-out brands, or of brands one of whose marks looks like one of theirs, or marks
+    without a brand that look so.
     """
-    marks = {mark.file: mark for mark in open_dataset(dataset).marks(lambda fault: None)}
+    marks = list(open_dataset(dataset).marks(lambda fault: None))
     brands: dict[str, list[str]] = read_json(dataset / "groups_train.json")
-    files = [file for members in brands.values() for file in members]
-    apart, maker = held_out(dataset, marks.values(), "train"), ViewMaker(FULL_VIEWS, NoDetector())
-    looks = looks_of([marks[file] for file in files], maker)
+    apart, maker = held_out(dataset, marks, "train"), ViewMaker(FULL_VIEWS, NoDetector())
+    chosen = {mark.file for mark in select_split(dataset, marks, "train")}.union(*brands.values())
+    usable = list(usable_looks([mark for mark in marks if mark.file in chosen], maker))
+    files, looks = [mark.file for mark, _ in usable], [look for _, look in usable]
     numbers = group_numbers(files, brands.items(), looks, looks_of(apart, maker)).tolist()
-    out = {file for file, number in zip(files, numbers, strict=True) if number == LEFT_OUT}
-    kept = {name: members for name, members in brands.items() if out.isdisjoint(members)}
-    return kept, out | {mark.file for mark in apart}
+    learned = {file for file, number in zip(files, numbers, strict=True) if number != LEFT_OUT}
+    kept = {name: [file for file in members if file in learned] for name, members in brands.items()}
+    return {name: members for name, members in kept.items() if members}, learned

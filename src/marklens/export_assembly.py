@@ -137,8 +137,10 @@ def _blended(network: Backbone, share: float, dataset: Path, settings: Settings)
 
 
 def _gallery(dataset: Path, settings: Settings) -> Gallery:
-    """One view of each of some marks, those of groups first."""
+    """One view of each of some marks, those of groups first; of an icon import, validation marks."""
     marks = list(open_dataset(dataset).marks(lambda fault: None))
+    if all((dataset / f"groups_{name}.json").is_file() for name in SPLITS):
+        marks = select_split(dataset, marks, "val")  # int8 is calibrated on them: none of the test split
     groups = find_groups(groups_of(dataset).items(), [mark.file for mark in marks], lambda fault: None)
     known = [number for _, numbers in groups for number in numbers][:VERIFIED_MARKS]
     others = np.setdiff1d(np.arange(len(marks)), known)

@@ -5,14 +5,14 @@ unknown. The level is a help for putting reports in order, no legal advice.
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
-RiskLevel = Literal["high", "medium", "low", "unknown"]
-Attributes = Mapping[str, str]
+from marklens.core.attributes import CLASS_NAMES, Attributes, first_of
 
-CLASS_NAMES = ("nice_classes", "nice_class", "nice", "classes", "class")
+RiskLevel = Literal["high", "medium", "low", "unknown"]
+
 STATUS_NAMES = ("status", "legal_status", "mark_status")
 OWNER_NAMES = ("owner", "applicant", "holder", "proprietor")
 _SAID = r"(?<!\bnot )(?<!\bnot yet )(?<!\bnot been )(?<!\bnever )(?<!\bnicht )"
@@ -123,17 +123,6 @@ def _before_colon(written: str) -> list[str]:
     """Each list once, from its beginning: a pattern that ends in the colon tries every number as one."""
     lists = _NUMBERS.finditer(written)
     return [found[0] for found in lists if written[found.end() : found.end() + 9].lstrip().startswith(":")]
-
-
-def first_of(attributes: Attributes, names: Collection[str]) -> str | None:
-    """The attribute that has the first of these names, whatever their case."""
-    known = {folded(name): value for name, value in attributes.items()}
-    return next((known[name] for name in names if known.get(name)), None)
-
-
-def folded(name: str) -> str:
-    """The name of an attribute whatever its case, as `first_of` takes it."""
-    return name.casefold().replace(" ", "_")
 
 
 def has_ended(status: str) -> bool:

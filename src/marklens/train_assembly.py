@@ -166,6 +166,10 @@ class _Packer:
             size: pixels of a side.
         """
         if (dataset / TABLES).is_file():
+            if split == "train" and (self.request.groups or self.request.index):
+                raise UsageError(
+                    f"{dataset} is packed with its groups and masks: leave --groups and --index out"
+                )
             return self._checked(PackedViews.open(dataset), dataset, None if split == "train" else size)
         if self.mesh.leads:
             self._make(dataset, out, split, names, size)
@@ -216,11 +220,16 @@ class _Packer:
             if build.workers
             else InProcessPreparer(factory)
         )
-        known = _masks(self.request.index, options) if self.request.index else {}
+        known = index_masks(self.request.index, options) if self.request.index else {}
         return MaskedPreparer(factory(), known, pool, max(1, build.workers)) if known else pool
 
 
-def _masks(index: Path, options: ViewOptions) -> Masks:
+def index_masks(index: Path, options: ViewOptions) -> Masks:
+    """The text masks of an index.
+
+    Raises:
+        UsageError: it was made with other views.
+    """
     made = load_complete(IndexFolder(index)).recipe.preprocessing
     wanted = {
         name: value for name, value in options.record().items() if name not in ("size", "read", "inner")

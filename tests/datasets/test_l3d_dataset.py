@@ -125,7 +125,22 @@ def test_ids_are_unique(tmp_path: Path) -> None:
     files = [entry["file"] for entry in entries]
     marks, faults = read(l3d(tmp_path, files, output_1996=entries))
     assert [mark.id for mark in marks] == ["a", "a.png", "18", "c.jpg", "e.jpg"]
-    assert [(fault.item, fault.kind) for fault in faults] == [("e.jpg", "repeated-id")]
+    assert [(fault.item, fault.kind) for fault in faults] == [
+        ("c.jpg", "repeated-id"),
+        ("e.jpg", "repeated-id"),
+    ]
+    assert "called 'c.jpg'" in faults[0].reason
+
+
+def test_linked_folders_are_followed_once(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "b.jpg").touch()
+    dataset = l3d(tmp_path / "l3d", ["a.jpg"], output_1996=[{"file": "a.jpg"}, {"file": "old/b.jpg"}])
+    (dataset.images / "old").symlink_to(elsewhere)
+    (elsewhere / "back").symlink_to(dataset.images)
+    marks, faults = read(dataset)
+    assert ([mark.file for mark in marks], faults) == (["a.jpg", "old/b.jpg"], [])
 
 
 def test_pictures_without_metadata_come_last_and_are_reported_once(tmp_path: Path) -> None:

@@ -37,6 +37,28 @@ def test_a_quote_that_never_ends_is_told(tmp_path: Path) -> None:
     assert faults == [("marks.tsv:3", "bad-line")], "it costs its line, not all that follow"
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-8-sig"])
+def test_tables_with_a_byte_order_mark(tmp_path: Path, encoding: str) -> None:
+    dataset = manifest(tmp_path, "m.csv", "file;text\r\na.png;Žluť\r\n".encode(encoding), "a.png")
+    assert [mark.text for mark in read(dataset)[0]] == ["Žluť"]
+    assert dataset.count() == 1
+
+
+def test_a_header_over_two_lines_and_cells_without_a_column(tmp_path: Path) -> None:
+    content = 'file;"Date of\nfiling";text\na.png;2001;ACME;;\nb.png;2002;Kiwi;x\n'
+    marks, faults = read(manifest(tmp_path, "m.csv", content, "a.png", "b.png"))
+    assert [(mark.text, mark.attributes) for mark in marks] == [("ACME", {"date of filing": "2001"})]
+    assert faults == [("m.csv:4", "bad-line")]
+
+
+def test_ids_that_a_table_made_numbers_of_are_kept_and_repeated_ones_told(tmp_path: Path) -> None:
+    rows = [{"file": "a.png", "id": 18000001.0}, {"file": "b.png", "id": "18000001"}]
+    dataset = manifest(tmp_path, "m.jsonl", "\n".join(map(json.dumps, rows)), "a.png", "b.png")
+    marks, faults = read(dataset)
+    assert [mark.id for mark in marks] == ["18000001", "b.png"]
+    assert faults == [("m.jsonl:2", "repeated-id")]
+
+
 def test_a_table_gives_every_field(tmp_path: Path) -> None:
     content = 'File,id,text,vienna_codes,year,Office\na.png,7,"ACME, Inc",27.5.1;26.4,1998,EM\nb/c.png,,,,,\n'
     dataset = manifest(tmp_path, "marks.csv", content, "a.png", "b/c.png")
@@ -103,6 +125,7 @@ def test_bad_rows_are_faults_with_their_line(tmp_path: Path) -> None:
         ("m.csv:4", "missing-file"),
         ("m.csv:5", "not-a-picture"),
         ("m.csv:6", "bad-line"),
+        ("m.csv:7", "repeated-id"),
         ("m.csv:7", "bad-year"),
         ("m.csv:8", "bad-line"),
     ]

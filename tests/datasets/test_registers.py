@@ -317,3 +317,14 @@ def test_wrong_calls_say_so(tmp_path: Path, images: Path) -> None:
     (tmp_path / "r.xml").write_text(ST66)
     with pytest.raises(DatasetError, match="is no folder"):
         RegisterDataset(tmp_path / "r.xml", tmp_path / "none")
+
+
+def test_an_import_without_a_single_mark_leaves_the_manifest(tmp_path: Path) -> None:
+    images, out = tmp_path / "images", tmp_path / "out"
+    images.mkdir()
+    out.mkdir()
+    (out / "manifest.jsonl").write_text("{}\n")
+    (tmp_path / "r.xml").write_text("<something/>")
+    with pytest.raises(DatasetError, match="nothing was written"):
+        import_register(tmp_path / "r.xml", images, out, Silent())
+    assert (out / "manifest.jsonl").read_text() == "{}\n"

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.small_index import Silent, draw_marks
 
-from marklens.core.errors import DatasetError
+from marklens.core.errors import DatasetError, UsageError
 from marklens.core.types import Fault, Mark
 from marklens.datasets.manifest import ManifestDataset
 from marklens.datasets.opening import open_dataset
@@ -187,3 +187,13 @@ def test_a_file_name_that_is_no_text_is_split_too(tmp_path: Path) -> None:
     parts = [ManifestDataset(tmp_path / "out" / f"{name}.jsonl") for name in ("train", "val", "test")]
     found = [mark for part in parts for mark in part.marks(lambda fault: None)]
     assert len(found) == 12 and odd in {mark.path.name for mark in found}
+
+
+def test_a_split_does_not_write_over_what_it_reads(tmp_path: Path) -> None:
+    draw_marks(tmp_path, 4)
+    path = tmp_path / "train.jsonl"
+    path.write_text("".join(json.dumps({"file": f"mark{n:04d}.png"}) + "\n" for n in range(4)))
+    before = path.read_bytes()
+    with pytest.raises(UsageError, match="another folder"):
+        split_dataset(open_dataset(path), tmp_path, [], SHARES, 0, Silent())
+    assert path.read_bytes() == before

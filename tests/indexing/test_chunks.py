@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 
 from marklens.core.errors import ArtifactError
 from marklens.core.types import Fault, Mark, ReadText, ViewKind
-from marklens.indexing.chunks import Chunk, fingerprint, found_chunk, load_chunk
+from marklens.indexing.chunks import Chunk, fingerprint, found_chunk, joined, load_chunk, origins_of
 
 words = st.text(max_size=12)
 marks = st.builds(
@@ -40,12 +40,13 @@ def chunks(draw: st.DrawFn) -> Chunk:
         colors=draw(arrays(np.uint8, (views, colors))),
         masks=tuple(draw(st.none() | st.binary(min_size=1, max_size=20)) for _ in held),
         readings=tuple(draw(st.none() | st.builds(ReadText, words, st.floats(0, 1))) for _ in held),
+        origins=draw(arrays(np.uint64, len(held))),
     )  # fmt: skip
 
 
 def same(one: Chunk, other: Chunk) -> bool:
     plain = [(c.source, c.marks, c.faults, c.masks, c.readings) for c in (one, other)]
-    fields = ("owners", "kinds", "inks", "vectors", "patches", "colors")
+    fields = ("owners", "kinds", "inks", "vectors", "patches", "colors", "origins")
     return plain[0] == plain[1] and all(np.array_equal(getattr(one, f), getattr(other, f)) for f in fields)
 
 
@@ -66,6 +67,7 @@ def example(count: int = 3) -> Chunk:
         np.arange(np.count_nonzero(inks) * 2).astype(np.int8).reshape(-1, 2),
         np.arange(count * 2, dtype=np.uint8)[:, None], (b"x", None, b"yz")[:count],
         (ReadText("one", 0.9), None, ReadText("three", 0.8))[:count],
+        np.arange(count, dtype=np.uint64) + np.uint64(100),
     )  # fmt: skip
 
 
@@ -105,6 +107,23 @@ def test_marks_leave_with_their_views_and_masks() -> None:
     assert example().without(frozenset({"m0", "m1", "m2"})).vectors.shape == (0, 4)
 
 
+@given(chunk=chunks(), other=chunks(), data=st.data())
+def test_marks_are_taken_in_any_order_with_all_that_is_theirs(
+    chunk: Chunk, other: Chunk, data: st.DataObject
+) -> None:
+    order = data.draw(st.lists(st.integers(0, len(chunk.marks) - 1), max_size=8)) if chunk.marks else []
+    taken = chunk.take(np.array(order, np.int64))
+    parts = [chunk.take(np.array([position])) for position in order]
+    if parts:
+        assert same(replace(joined(parts), faults=chunk.faults), taken)
+    assert taken.marks == tuple(chunk.marks[position] for position in order)
+    if (chunk.patches.shape[1], chunk.colors.shape[1]) == (other.patches.shape[1], other.colors.shape[1]):
+        whole, count = joined([chunk, other]), len(chunk.marks)
+        first, last = (whole.take(np.arange(*ends)) for ends in ((0, count), (count, len(whole.marks))))
+        assert same(replace(first, faults=chunk.faults), chunk)
+        assert same(replace(last, source=other.source, faults=other.faults), other)
+
+
 def test_view_ids_hold_number_and_kind() -> None:
     chunk = example()
     # mark 10 has the views 10·8+0 and 10·8+1
@@ -134,3 +153,14 @@ def test_a_fingerprint_sees_other_marks_and_other_pictures(tmp_path: Path) -> No
     assert fingerprint([mark]) != before
     path.unlink()
     assert fingerprint([mark]) != before
+
+
+def test_an_origin_sees_another_picture_and_not_other_data(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(b"123")
+    mark = Mark("a", "a.png", path)
+    before = origins_of([mark])
+    assert origins_of([replace(mark, id="b", year=1999, text="-")]) == before
+    assert origins_of([replace(mark, text="new")]) != before  # its words need not be read
+    path.write_bytes(b"1234")
+    assert origins_of([mark]) != before

@@ -212,6 +212,19 @@ def test_create_refuses_repeated_ids_and_keeps_the_old_file(tmp_path: Path) -> N
         assert catalog.number("a") == 0
 
 
+def test_a_nice_class_is_found_among_others(tmp_path: Path) -> None:
+    listed = {"a": "9,42", "b": "9", "c": "25; 42", "d": "19"}
+    entries = marks_to_entries(*(mark(id, attributes={"nice_classes": each}) for id, each in listed.items()))
+    Catalog.create(tmp_path / "catalog.sqlite", entries)
+    with Catalog.open(tmp_path / "catalog.sqlite") as catalog:
+        found = {
+            value: numbers(catalog.allowed(Filter(attributes={"nice_classes": value})))
+            for value in ("9", "42", "9,42", "19", "2", "")
+        }
+        assert found == {"9": [0, 1], "42": [0, 2], "9,42": [0], "19": [3], "2": [], "": []}
+        assert catalog.facets(Filter()).attributes == {"nice_classes": {"42": 2, "9": 2, "19": 1, "25": 1}}
+
+
 def test_facets(catalog: Catalog) -> None:
     assert catalog.facets(Filter()).years == {1999: 1, 2004: 1, 2005: 1}
     catalog.remove(["bolt"])

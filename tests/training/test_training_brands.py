@@ -19,6 +19,16 @@ def test_a_brand_that_looks_like_a_held_out_mark_teaches_nothing(tmp_path: Path)
     }
     for split, brands in groups.items():
         (tmp_path / f"groups_{split}.json").write_text(json.dumps(brands))
-    kept, left_out = training_brands(tmp_path)
-    assert kept == {"a": ["mark0000.png", "mark0001.png"]}
-    assert left_out == {"mark0002.png", "twin.png", *(f"mark000{number}.png" for number in range(4, 8))}
+    (tmp_path / "mark0001.png").write_bytes(b"no picture")  # looks and files stay side by side
+    cv2.imwrite(str(tmp_path / "alone.png"), cv2.flip(draw_mark(6, words=True), -1))
+    cv2.imwrite(str(tmp_path / "another.png"), twin)  # of no brand
+    kept, learned = training_brands(tmp_path)
+    assert kept == {"a": ["mark0000.png"]}
+    assert "mark0000.png" in learned
+    held_out = {
+        "mark0002.png",
+        "twin.png",
+        "another.png",
+        *(f"mark000{number}.png" for number in range(4, 8)),
+    }
+    assert not learned & held_out

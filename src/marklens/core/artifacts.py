@@ -106,7 +106,19 @@ def save_arrays(path: Path, arrays: Arrays, metadata: Mapping[str, str] | None =
 
     contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     # not `save_file`: it has temporary files of its own, which a killed process leaves behind
-    write_bytes(path, save(contiguous, dict(metadata or {})))
+    write_bytes(path, _with_sorted_metadata(save(contiguous, dict(metadata or {}))))
+
+
+def _with_sorted_metadata(content: bytes) -> bytes:
+    """A safetensors file whose metadata are in order: the library's come as its hash map has them."""
+    size = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + size])
+    if "__metadata__" not in header:
+        return content
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text = text.ljust(-(-len(text) // 8) * 8)
+    return len(text).to_bytes(8, "little") + text + content[8 + size :]
 
 
 def load_arrays(path: Path) -> tuple[dict[str, npt.NDArray[Any]], dict[str, str]]:

@@ -7,7 +7,11 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
+
+from marklens.core.ports import OnFault
+from marklens.core.types import Fault, Mark
 
 Report = Callable[[str, str], None]
 """Called with the kind and the reason of a fault."""
@@ -122,13 +126,54 @@ def parse_text(value: Any) -> str | None:
 
 def choose_id(given: Any, file: str, taken: set[str]) -> str | None:
     """The given id, else the file's stem, else the file name; None when all are taken. Notes it as taken."""
-    first = _clean(str(given)).strip() if isinstance(given, str | int) else ""
+    first = given_id(given)
     first = first or os.path.splitext(os.path.basename(file))[0]
     for id_ in (first, file):
         if id_ not in taken:
             taken.add(id_)
             return id_
     return None
+
+
+def given_id(value: Any) -> str:
+    """An id as the metadata give it; a whole number with a point is one that a table made of an integer."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return _clean(str(value)).strip() if isinstance(value, str | int) else ""
+
+
+def make_mark(
+    item: str,
+    file: str,
+    path: Path,
+    entry: Mapping[str, Any],
+    taken: set[str],
+    on_fault: OnFault,
+    known: Collection[str] = KNOWN_KEYS,
+) -> Mark | None:
+    """The mark of an entry; None when no id is left for it.
+
+    Args:
+        item: what faults are of: ``repeated-id``, and those of `parse_fields`.
+        file: what the picture is called.
+        path: where it is.
+        entry: keys and values as the metadata give them.
+        taken: ids of other marks; its own is added.
+        on_fault: hears of faults.
+        known: keys that are no attributes.
+    """
+
+    def report(kind: str, reason: str) -> None:
+        on_fault(Fault(item, kind, reason))
+
+    wanted, id_ = given_id(entry.get("id")), choose_id(entry.get("id"), file, taken)
+    if id_ is None:
+        report("repeated-id", f"its id {entry.get('id')!r} and its name are taken as ids")
+        return None
+    if wanted not in ("", id_):
+        report("repeated-id", f"its id {wanted!r} is taken: it is called {id_!r}")
+    fields = parse_fields(entry, report, known)
+    return Mark(id_, file, path, fields.text, fields.vienna_codes, fields.year, fields.attributes)
 
 
 def _year_or_fault(value: Any, report: Report) -> int | None:

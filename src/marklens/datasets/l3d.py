@@ -17,7 +17,7 @@ from marklens.core.file_names import fold
 from marklens.core.images import PICTURE_ENDINGS
 from marklens.core.ports import OnFault
 from marklens.core.types import Fault, Mark
-from marklens.datasets.entries import choose_id, parse_fields
+from marklens.datasets.entries import make_mark
 
 _AS_WINDOWS = "marklens.as_windows"
 MAX_JSON_BYTES = 2 << 30
@@ -78,14 +78,7 @@ class L3dDataset:
                 yield mark
 
     def _mark(self, file: str, entry: dict[str, Any], ids: set[str], on_fault: OnFault) -> Mark | None:
-        """The mark of one entry, or None when no id is left for it."""
-        id_ = choose_id(entry.get("id"), file, ids)
-        if id_ is None:
-            on_fault(Fault(file, "repeated-id", f"its id {entry.get('id')!r} and its name are taken as ids"))
-            return None
-        fields = parse_fields(entry, lambda kind, reason: on_fault(Fault(file, kind, reason)))
-        path = Path(f"{self.images}/{file}")
-        return Mark(id_, file, path, fields.text, fields.vienna_codes, fields.year, fields.attributes)
+        return make_mark(file, file, Path(f"{self.images}/{file}"), entry, ids, on_fault)
 
     def _entries(self, on_fault: OnFault) -> Iterator[dict[str, Any]]:
         """The entries of every metadata file; one file is in memory at a time."""
@@ -206,9 +199,16 @@ def _has_entries(path: Path) -> bool:
         return False
 
 
-def _files_below(folder: Path, on_fault: OnFault, prefix: str = "") -> Iterator[str]:
-    """Names of all files under a folder, relative to it; hidden ones and linked folders are left out."""
+def _files_below(
+    folder: Path, on_fault: OnFault, prefix: str = "", seen: set[tuple[int, int]] | None = None
+) -> Iterator[str]:
+    """Names of all files under a folder, relative to it, each folder once; hidden ones are left out."""
+    seen = set() if seen is None else seen
     try:
+        status = folder.stat()
+        if (status.st_dev, status.st_ino) in seen:  # a link back to where we have been
+            return
+        seen.add((status.st_dev, status.st_ino))
         entries = os.scandir(folder)
     except OSError as error:
         on_fault(Fault(prefix or ".", "unreadable", error.strerror or str(error)))
@@ -217,8 +217,8 @@ def _files_below(folder: Path, on_fault: OnFault, prefix: str = "") -> Iterator[
         for entry in entries:
             if entry.name.startswith("."):
                 continue
-            if entry.is_dir(follow_symlinks=False):
-                yield from _files_below(folder / entry.name, on_fault, f"{prefix}{entry.name}/")
+            if entry.is_dir():
+                yield from _files_below(folder / entry.name, on_fault, f"{prefix}{entry.name}/", seen)
             else:
                 yield prefix + entry.name
 

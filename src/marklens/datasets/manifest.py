@@ -6,6 +6,7 @@ import json
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from marklens.core.errors import DatasetError
 from marklens.core.images import PICTURE_ENDINGS
 from marklens.core.ports import OnFault
 from marklens.core.types import Fault, Mark
-from marklens.datasets.entries import KNOWN_KEYS, choose_id, parse_fields
+from marklens.datasets.entries import KNOWN_KEYS, make_mark
 
 Row = tuple[int, dict[str, Any] | str]
 """A line number, counted from 1, and the entry on it or what is wrong with it."""
@@ -25,6 +26,12 @@ MANIFEST_ENDINGS = TABLE_ENDINGS | LINES_ENDINGS
 _FILE_KEYS = ("path", "file", "image", "filename")
 _DELIMITERS = ",;\t|"
 _CHUNK = 1 << 20
+_MARKED = {  # the longer marks first: those of UTF-16 begin them
+    "utf-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE),
+    "utf-16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE),
+}
+HEADER_LINES = 100
+"""Over which the header of a table may go on."""
 MOST_BROKEN = 1000
 """Rows with broken quotes that are read once more line by line: each may go on for many."""
 
@@ -36,7 +43,8 @@ class ManifestDataset:
     ``vienna_codes`` (a list, or separated by ``;``, ``,`` or ``|``), ``year``; all others become attributes.
     Where both stand there, ``path`` says where the picture is and ``file`` what it is called. Files are
     relative to the manifest's folder; absolute paths and ``..`` are allowed, for the manifest is the user's
-    own. The encoding is UTF-8, with or without a byte-order mark, else what Windows writes, else Latin-1.
+    own. The encoding is UTF-8, or UTF-16 and UTF-32 with a byte-order mark, else what Windows writes, else
+    Latin-1.
 
     Args:
         path: the manifest.
@@ -56,11 +64,14 @@ class ManifestDataset:
         if self._is_table:
             _, columns = self._header()
             if not set(columns) & set(_FILE_KEYS):
-                raise DatasetError(f"{path} has no column 'file', only {', '.join(columns) or 'nothing'}")
+                raise DatasetError(
+                    f"{path} has no column 'file', only {', '.join(columns) or 'nothing'}: "
+                    "call the column that names the pictures so"
+                )
 
     def count(self) -> int:
         """Lines that are not blank, without a table's header."""
-        with self.path.open("rb") as handle:
+        with self.path.open(encoding=self._encoding, newline="") as handle:
             return max(0, sum(1 for line in handle if line.strip()) - self._is_table)
 
     def marks(self, on_fault: OnFault) -> Iterator[Mark]:
@@ -88,7 +99,7 @@ class ManifestDataset:
                 on_fault(fault)
                 continue
             files.add(str(path))
-            mark = _mark(item, file, path, entry, {*KNOWN_KEYS, key, "file"}, ids, on_fault)
+            mark = make_mark(item, file, path, entry, ids, on_fault, {*KNOWN_KEYS, key, "file"})
             if mark:
                 yield mark
 
@@ -104,10 +115,11 @@ class ManifestDataset:
         """The delimiter and the column names, in lower case."""
         with self.path.open(encoding=self._encoding, newline="") as handle:
             first = handle.readline()
-        is_tsv = self.path.suffix.lower() == ".tsv"
-        delimiter = "\t" if is_tsv else max(_DELIMITERS, key=first.count)
-        columns = next(csv.reader([first], delimiter=delimiter), [])
-        return delimiter, [name.strip().lower() for name in columns]
+            is_tsv = self.path.suffix.lower() == ".tsv"
+            delimiter = "\t" if is_tsv else max(_DELIMITERS, key=first.count)
+            # a cell may go on in the next lines
+            columns = next(csv.reader(chain([first], islice(handle, HEADER_LINES)), delimiter=delimiter), [])
+        return delimiter, [" ".join(name.split()).lower() for name in columns]
 
     def _rows(self) -> Iterator[Row]:
         with self.path.open(encoding=self._encoding, newline="") as handle:
@@ -158,7 +170,7 @@ def _table_rows(lines: Iterable[str], delimiter: str, columns: list[str]) -> Ite
             continue
         if not header_read:
             header_read = True
-        elif len(cells) > len(columns):
+        elif any(cell.strip() for cell in cells[len(columns) :]):
             yield source.number, f"{len(cells)} cells under {len(columns)} columns"
         elif any(cell.strip() for cell in cells):
             yield (
@@ -192,20 +204,13 @@ def _fault_of(item: str, file: str, path: Path, files: set[str]) -> Fault | None
     return None
 
 
-def _mark(
-    item: str, file: str, path: Path, entry: dict[str, Any], known: set[str], ids: set[str], on_fault: OnFault
-) -> Mark | None:
-    """The mark of one line, or None when no id is left for it."""
-    id_ = choose_id(entry.get("id"), file, ids)
-    if id_ is None:
-        on_fault(Fault(item, "repeated-id", f"its id {entry.get('id')!r} and its name are taken as ids"))
-        return None
-    fields = parse_fields(entry, lambda kind, reason: on_fault(Fault(item, kind, reason)), known)
-    return Mark(id_, file, path, fields.text, fields.vienna_codes, fields.year, fields.attributes)
-
-
 def _encoding_of(path: Path) -> str:
-    """UTF-8 where every byte allows it, else what Windows writes, else Latin-1, which allows everything."""
+    """By a byte-order mark; UTF-8 where every byte allows it, else what Windows writes, else Latin-1."""
+    with path.open("rb") as handle:
+        head = handle.read(4)
+    for encoding, marks in _MARKED.items():
+        if head.startswith(marks):
+            return encoding
     tried = {"utf-8": "utf-8-sig", "cp1252": "cp1252"}
     return next((name for encoding, name in tried.items() if _decodes(path, encoding)), "latin-1")
 

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from marklens.core.artifacts import write_atomic
+from marklens.core.errors import DatasetError
 from marklens.core.ports import Progress
 from marklens.core.types import Fault
 from marklens.datasets.registers import RegisterDataset
@@ -39,7 +40,7 @@ def import_register(source: Path, images: Path, out: Path, progress: Progress) -
         progress: hears of every mark.
 
     Raises:
-        DatasetError: `source` holds no XML, or `images` is no folder.
+        DatasetError: `source` holds no XML or no usable mark, or `images` is no folder.
     """
     dataset = RegisterDataset(source.absolute(), images.absolute())
     faults: Counter[str] = Counter()
@@ -59,6 +60,9 @@ def import_register(source: Path, images: Path, out: Path, progress: Progress) -
                         lines.write(json.dumps(manifest_row(mark, out)) + "\n")
                         marks += 1
                         progress.advance(1)
+                if not marks:
+                    found = ", ".join(f"{count} × {kind}" for kind, count in faults.items()) or "nothing"
+                    raise DatasetError(f"no mark of {source} can be used ({found}): nothing was written")
 
             write_atomic(out / MANIFEST, write_marks)
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from marklens.core.artifacts import write_json, write_together
-from marklens.core.errors import DatasetError
+from marklens.core.errors import DatasetError, UsageError
 from marklens.core.ports import Dataset, Progress
 from marklens.core.types import Fault, Mark
 from marklens.datasets.grouping import cluster, find_groups
@@ -105,7 +105,11 @@ def split_dataset(
 
     Raises:
         DatasetError: there are no marks.
+        UsageError: the dataset is one of the files to write.
     """
+    source = getattr(dataset, "path", None)
+    if source is not None and source.resolve() in {(out / f"{name}.jsonl").resolve() for name in PARTS}:
+        raise UsageError(f"{source} would be overwritten: choose another folder with --out")
     faults: dict[str, int] = {}
 
     def count(fault: Fault) -> None:

@@ -27,7 +27,7 @@ from marklens.indexing.manifest import Manifest, Recipe, checksums, load_complet
 from marklens.retrieval.catalog import Catalog
 from marklens.retrieval.vector_store import check_store, prune_store
 
-CHUNK_BYTES, VECTOR_BYTES, PATCH_BYTES, CATALOG_BYTES = 7_000, 4_000, 4_000, 1_000
+CHUNK_BYTES, VECTOR_BYTES, PATCH_BYTES, CATALOG_BYTES = 10_000, 4_000, 5_500, 1_000
 """Disk that a mark takes, generously: in its chunk, in vectors and graph, as patches, in the catalog."""
 BYTES_A_MARK = CHUNK_BYTES + VECTOR_BYTES + PATCH_BYTES + CATALOG_BYTES
 
@@ -99,24 +99,25 @@ def build_index(describer: Describer, dataset: Dataset, recipe: Recipe, options:
         expected = min(dataset.count(), options.limit or dataset.count())
         before = before or _begun(folder, recipe, scope, kind)
 
-        def before_change() -> None:
+        def before_writing() -> None:
             purpose = f"an index of {expected:,} marks"
-            require_disk_space(folder.root, expected * BYTES_A_MARK, purpose, folder.chunks_from(0))
-            replace(before, rebuilding=before.complete).save(folder)
+            made = [*folder.next_chunks(), *([] if before.complete else folder.chunks_from(0))]
+            require_disk_space(folder.root, expected * BYTES_A_MARK, purpose, made)
+            before.save(folder)
 
         logger.info("building the index of about {} marks of {}", expected, dataset.root)
         faults: list[Fault] = []
         describer.progress.start("describe", expected)
         marks = islice(dataset.marks(faults.append), options.limit)
-        done = describer.describe(marks, options.chunk, before_change=before_change)
+        done = describer.describe(marks, options.chunk, beside=before.complete, before_writing=before_writing)
         if not done.sources:
             raise UsageError(f"{dataset.root} holds no marks: give a folder of pictures or an L3D dataset")
         source = digest([*done.sources, repr(sorted(recipe.pca.items()))])
-        untouched = before.complete and not before.rebuilding and not done.changed and before.store == kind
+        untouched = before.complete and not folder.next_chunks() and before.store == kind
         if untouched and before.source == source and _intact(folder):
             return BuildReport(before, done.marks, perf_counter() - started, changed=False)
-        replace(before, complete=False, rebuilding=False, store=kind).save(folder)
-        _drop_chunks(folder, len(done.sources))
+        replace(before, complete=False, store=kind).save(folder)
+        folder.settle(0, len(done.sources))
         paths = folder.chunks(len(done.sources))
         written = write_errors(folder, faults, (fault for path in paths for fault in load_chunk(path).faults))
         derived = derive(
@@ -244,11 +245,6 @@ def _existing(folder: IndexFolder, recipe: Recipe, scope: Mapping[str, Any]) -> 
             "build into another folder"
         )
     return before
-
-
-def _drop_chunks(folder: IndexFolder, first: int) -> None:
-    for stale in folder.chunks_from(first):
-        stale.unlink()
 
 
 def _intact(folder: IndexFolder) -> bool:

@@ -8,7 +8,7 @@ import numpy as np
 
 from marklens.core.types import PATCH_GRID
 from marklens.embeddings.view_describer import ViewDescriber
-from marklens.indexing.chunks import Chunk
+from marklens.indexing.chunks import UNKNOWN, Chunk
 from marklens.indexing.preparing import Prepared
 
 
@@ -47,4 +47,5 @@ def make_chunk(
         colors=local.colors,
         masks=tuple(item.mask for item in good),
         readings=tuple(item.result.text for item in good if item.result),
+        origins=np.full(len(good), UNKNOWN),
     )

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from marklens.core.arrays import ranges
 from marklens.core.artifacts import load_arrays, save_arrays
 from marklens.core.errors import OF_THE_MACHINE, ArtifactError
 from marklens.core.types import (
@@ -25,6 +26,12 @@ from marklens.core.types import (
     ReadText,
     ViewKind,
 )
+from marklens.text.extractor import words_said
+
+Origins = npt.NDArray[np.uint64]
+"""What marks were described from, see `origins_of`."""
+UNKNOWN = np.uint64(0)
+"""The origin of a mark that an older Marklens described."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +51,7 @@ class Chunk:
         colors: uint8 (views, colours); without colours where none were kept.
         masks: run-length encoded text mask of each mark, or None.
         readings: words that were read off each mark's picture, or None.
+        origins: uint64 (marks,), what each mark was described from.
     """
 
     source: str
@@ -57,6 +65,7 @@ class Chunk:
     colors: Colors
     masks: tuple[bytes | None, ...]
     readings: tuple[ReadText | None, ...]
+    origins: Origins
 
     def __post_init__(self) -> None:
         views = len(self.vectors)
@@ -64,14 +73,14 @@ class Chunk:
             raise ValueError(f"{len(self.owners)} owners and {len(self.inks)} inks for {views} views")
         if len(self.patches) != np.count_nonzero(self.inks):
             raise ValueError(f"{len(self.patches)} patches for {np.count_nonzero(self.inks)} with ink")
-        same = len(self.masks) == len(self.readings) == len(self.marks)
+        same = len(self.masks) == len(self.readings) == len(self.origins) == len(self.marks)
         if not same or (views and int(self.owners[-1]) >= len(self.marks)):
             raise ValueError(f"{len(self.marks)} marks do not fit their masks or views")
 
-    @property
-    def worth_another_try(self) -> bool:
-        """Whether a mark is missing for a reason that may have passed."""
-        return any(fault.kind in OF_THE_MACHINE for fault in self.faults)
+    def stands_for(self, source: str) -> bool:
+        """Whether marks of this fingerprint need not be described: none is missing that may do now."""
+        passing = any(fault.kind in OF_THE_MACHINE for fault in self.faults)
+        return self.source == source and not passing
 
     def view_ids(self, first: int) -> Ids:
         """The ids of the views, int64 (views,), when the first mark has the number `first`."""
@@ -90,14 +99,22 @@ class Chunk:
     def without(self, ids: frozenset[str]) -> "Chunk":
         """The same chunk after these marks have left it."""
         kept = [position for position, mark in enumerate(self.marks) if mark.id not in ids]
-        rows = np.isin(self.owners, kept)
-        inked = np.repeat(rows, self.local.counts)
+        return self.take(np.array(kept, np.int64))
+
+    def take(self, positions: Ids) -> "Chunk":
+        """The marks at these positions, int64 (n,), in this order, with source and faults of the whole."""
+        starts, ends = np.searchsorted(self.owners, positions), np.searchsorted(self.owners, positions + 1)
+        rows, counts = ranges(starts, ends - starts), self.local.counts
+        owners = np.repeat(np.arange(len(positions), dtype=np.int32), ends - starts)
+        inked = ranges((np.cumsum(counts) - counts)[rows], counts[rows])
+        chosen = positions.tolist()
         return Chunk(
-            self.source, tuple(self.marks[position] for position in kept), self.faults,
-            np.searchsorted(kept, self.owners[rows]).astype(np.int32), self.kinds[rows], self.inks[rows],
+            self.source, tuple(self.marks[position] for position in chosen), self.faults,
+            owners, self.kinds[rows], self.inks[rows],
             self.vectors[rows], self.patches[inked], self.colors[rows],
-            tuple(self.masks[position] for position in kept),
-            tuple(self.readings[position] for position in kept),
+            tuple(self.masks[position] for position in chosen),
+            tuple(self.readings[position] for position in chosen),
+            self.origins[positions],
         )  # fmt: skip
 
     def save(self, path: Path) -> None:
@@ -119,6 +136,7 @@ class Chunk:
             "vectors": self.vectors,
             "patches": self.patches,
             "colors": self.colors,
+            "origins": self.origins,
             "masks": np.frombuffer(b"".join(mask or b"" for mask in self.masks), np.uint8),
             "mask_lengths": np.array([len(mask or b"") for mask in self.masks], np.int64),
         }
@@ -136,9 +154,10 @@ def load_chunk(path: Path) -> Chunk:
             raise ArtifactError(f"{path} is damaged (its digest differs): run the build again")
         masks, lengths = arrays["masks"].tobytes(), arrays["mask_lengths"]
         ends = np.cumsum(lengths)
+        marks = tuple(_mark(row) for row in json.loads(texts["marks"]))
         return Chunk(
             source=texts["source"],
-            marks=tuple(_mark(row) for row in json.loads(texts["marks"])),
+            marks=marks,
             faults=tuple(Fault(**row) for row in json.loads(texts["faults"])),
             owners=arrays["owners"], kinds=arrays["kinds"], inks=arrays["inks"].astype(np.bool_),
             vectors=arrays["vectors"], patches=arrays["patches"], colors=arrays["colors"],
@@ -148,9 +167,31 @@ def load_chunk(path: Path) -> Chunk:
             readings=tuple(
                 None if row is None else ReadText(**row) for row in json.loads(texts["readings"])
             ),
+            origins=arrays.get("origins", np.full(len(marks), UNKNOWN)),
         )  # fmt: skip
     except (KeyError, TypeError, ValueError) as error:
         raise ArtifactError(f"{path} is damaged ({error!r}): run the build again") from error
+
+
+def joined(parts: Sequence[Chunk]) -> Chunk:
+    """The marks of several chunks, at least one, as one chunk, with the source of the first."""
+    counts = np.array([len(part.marks) for part in parts])
+    numbers = (np.cumsum(counts) - counts).tolist()
+    owners = [part.owners + number for part, number in zip(parts, numbers, strict=True)]
+    return Chunk(
+        source=parts[0].source,
+        marks=tuple(mark for part in parts for mark in part.marks),
+        faults=tuple(fault for part in parts for fault in part.faults),
+        owners=np.concatenate(owners).astype(np.int32),
+        kinds=np.concatenate([part.kinds for part in parts]),
+        inks=np.concatenate([part.inks for part in parts]),
+        vectors=np.concatenate([part.vectors for part in parts]),
+        patches=np.concatenate([part.patches for part in parts]),
+        colors=np.concatenate([part.colors for part in parts]),
+        masks=tuple(mask for part in parts for mask in part.masks),
+        readings=tuple(reading for part in parts for reading in part.readings),
+        origins=np.concatenate([part.origins for part in parts]),
+    )
 
 
 def views_in(path: Path) -> int:
@@ -162,6 +203,18 @@ def views_in(path: Path) -> int:
             return int(file.get_slice("owners").get_shape()[0])
     except (OSError, SafetensorError):
         return 0  # loading it says what is wrong
+
+
+def chunk_head(path: Path) -> tuple[str, Origins]:
+    """Source and origins of a chunk by the head of its file, unchecked; nothing if that cannot be read."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            known = "origins" in file.keys()  # noqa: SIM118
+            return file.metadata()["source"], file.get_tensor("origins") if known else np.empty(0, np.uint64)
+    except (OSError, SafetensorError, KeyError, TypeError):
+        return "", np.empty(0, np.uint64)
 
 
 def found_chunk(path: Path) -> Chunk | None:
@@ -176,6 +229,16 @@ def fingerprint(marks: Iterable[Mark]) -> str:
     """Hexadecimal digest of the marks and of size and time of their pictures: a change of either shows."""
     lines = [json.dumps([_plain(mark), _stamp(mark.path)], sort_keys=True) for mark in marks]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:32]
+
+
+def origins_of(marks: Iterable[Mark]) -> Origins:
+    """What each mark is described from, uint64 (marks,).
+
+    That is its picture's path, size and time, and whether its words are to be read off it; all other data of
+    a mark may change without its picture being looked at again.
+    """
+    lines = [json.dumps([str(mark.path), _stamp(mark.path), words_said(mark.text) is None]) for mark in marks]
+    return np.frombuffer(b"".join(hashlib.sha256(line.encode()).digest()[:8] for line in lines), np.uint64)
 
 
 def _plain(mark: Mark) -> dict[str, Any]:

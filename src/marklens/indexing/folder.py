@@ -84,6 +84,27 @@ class IndexFolder:
         """One finished piece of the build."""
         return self.root / "chunks" / f"{number:06d}.safetensors"
 
+    def next_chunk(self, number: int) -> Path:
+        """One that a build in hand will put into its place, see `settle`."""
+        return self.root / "chunks" / "next" / f"{number:06d}.safetensors"
+
+    def next_chunks(self) -> list[Path]:
+        """All that wait to be put into their places."""
+        return sorted((self.root / "chunks" / "next").glob("[0-9]*.safetensors"))
+
+    def settle(self, first: int, count: int) -> None:
+        """Put the chunks from `first` on that a build made beside those of before into their places.
+
+        Chunks from `count` on are deleted. A process that is killed here can call it again.
+        """
+        for path in self.next_chunks():
+            if first <= int(path.stem) < count:
+                path.replace(self.chunk(int(path.stem)))
+            else:
+                path.unlink()
+        for stale in self.chunks_from(count):
+            stale.unlink()
+
     def chunks(self, count: int) -> list[Path]:
         """The first `count` chunks."""
         return [self.chunk(number) for number in range(count)]
@@ -99,6 +120,7 @@ class IndexFolder:
         names = {path.name for path in (self.manifest, self.errors, *self.derived, *vectors)}
         patterns = [f".{name}.*.tmp" for name in names] + [
             "chunks/.*.safetensors.*.tmp",
+            "chunks/next/.*.safetensors.*.tmp",
             "local/.*.safetensors.*.tmp",
         ]
         return [path for pattern in patterns for path in self.root.glob(pattern)]

@@ -5,12 +5,14 @@ from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 
+import numpy as np
 from loguru import logger
 
 from marklens.core.artifacts import require_disk_space
 from marklens.core.errors import ArtifactError
 from marklens.core.ports import Dataset, Progress
 from marklens.core.types import Fault, Mark
+from marklens.core.wording import counted
 from marklens.embeddings.pca_reducer import PcaReducer, find_reducer
 from marklens.indexing.builder import (
     CATALOG_BYTES,
@@ -22,7 +24,7 @@ from marklens.indexing.builder import (
     stamp,
     tombstones,
 )
-from marklens.indexing.chunks import Chunk, load_chunk
+from marklens.indexing.chunks import Chunk, found_chunk, load_chunk
 from marklens.indexing.derive import (
     derive,
     entries,
@@ -38,7 +40,7 @@ from marklens.indexing.manifest import (
     Manifest,
     Recipe,
     checksums,
-    load_changeable,
+    load_complete,
     require_counts,
     require_same,
 )
@@ -59,7 +61,7 @@ def add_marks(describer: Describer, dataset: Dataset, recipe: Recipe, chunk: int
     """
     started, folder = perf_counter(), describer.folder
     with FolderLock(folder):
-        manifest = load_changeable(folder)
+        manifest = load_complete(folder)
         require_same(manifest.recipe, recipe, folder, ("preprocessing", "model", "patches"))
         store = open_store(folder.vectors, writable=True, server=folder.server_of(manifest.store))
         faults: list[Fault] = []
@@ -69,7 +71,9 @@ def add_marks(describer: Describer, dataset: Dataset, recipe: Recipe, chunk: int
             describer.progress.start("describe", dataset.count())
             new = _unknown(dataset.marks(faults.append), catalog, describer.progress)
             done = describer.describe(new, chunk, first=manifest.chunks)
-            paths = folder.chunks_from(manifest.chunks)[: len(done.sources)]
+            total = manifest.chunks + len(done.sources)
+            folder.settle(manifest.chunks, total)
+            paths = folder.chunks_from(manifest.chunks)
             known = dict.fromkeys(listed_faults(folder, "picture"))
 
             def chunks() -> Iterator[Chunk]:  # passed over several times: together they may not fit
@@ -84,7 +88,6 @@ def add_marks(describer: Describer, dataset: Dataset, recipe: Recipe, chunk: int
             for part in chunks():
                 store.add(part.view_ids(number), reduce_chunk(part, reducer))
                 number += len(part.marks)
-            total = manifest.chunks + len(paths)
             # all of it is written again: a disk that fills up halfway leaves what nobody can open
             _require_room(folder, manifest, number, f"adding to {first:,} marks")
             faulty = {**known, **dict.fromkeys(fault for part in chunks() for fault in part.faults)}
@@ -119,7 +122,7 @@ def remove_marks(folder: IndexFolder, ids: Sequence[str]) -> tuple[int, list[str
         how many were removed, and the ids that the index does not know.
     """
     with FolderLock(folder):
-        manifest = load_changeable(folder)
+        manifest = load_complete(folder)
         views = len(open_store(folder.vectors, server=folder.server_of(manifest.store)))
         with Catalog.open(folder.catalog, writable=True) as catalog:
             held = catalog.counts()
@@ -138,8 +141,12 @@ def compact(
     """Leave removed marks out for good and make vectors and catalog anew from the chunks.
 
     No picture is read. It also mends an index that was interrupted while it was changed: marks whose adding
-    had not come to its end are left out, and can be added again. Where the index has lost its reduction, it
-    takes that which lies beside its network's `weights`, or fits one.
+    had not come to its end are left out, and can be added again, as can those of a damaged chunk where marks
+    were added (else a build mends it). Where the index has lost its reduction, it takes that which lies
+    beside its network's `weights`, or fits one.
+
+    Raises:
+        ArtifactError: a build has not finished, or a chunk is damaged that a build can mend.
     """
     with FolderLock(folder):
         manifest = Manifest.load(folder)
@@ -147,15 +154,14 @@ def compact(
             raise ArtifactError(
                 f"the build of {folder.root} is not finished: run 'marklens index build' again"
             )
-        if manifest.rebuilding:
-            raise ArtifactError(
-                f"a rebuild of {folder.root} has not finished: run 'marklens index build' again"
-            )
         check_store(manifest.store, server=folder.server_of(manifest.store))
         marks = sum(manifest.counts[which] for which in ("marks", "removed"))
         _require_room(folder, manifest, marks, f"compacting {marks:,} marks")
         removed = {**manifest.removed, **tombstones(folder)}
-        for path in folder.chunks(manifest.chunks):
+        paths = folder.chunks(manifest.chunks)
+        if manifest.added:
+            _empty_damaged(paths)
+        for path in paths:
             chunk = load_chunk(path)
             gone = frozenset(mark.id for mark in chunk.marks if is_removed(mark, removed))
             if gone:
@@ -185,6 +191,21 @@ def compact(
         manifest.save(folder)
         prune_store(folder.vectors, server=folder.server_of(manifest.store))
         return manifest
+
+
+def _empty_damaged(paths: Sequence[Path]) -> None:
+    """Put empty chunks into the places of those that are damaged: without their marks the others serve."""
+    damaged = [path for path in paths if found_chunk(path) is None]
+    if not damaged or len(damaged) == len(paths):
+        return
+    intact = load_chunk(next(path for path in paths if path not in damaged))
+    empty = replace(intact.take(np.empty(0, np.int64)), source="", faults=())
+    for path in damaged:
+        empty.save(path)
+    logger.warning(
+        "the marks of {} are left out: 'marklens index add' with their dataset adds them again",
+        counted(len(damaged), "damaged chunk"),
+    )  # fmt: skip
 
 
 def _require_room(folder: IndexFolder, manifest: Manifest, marks: int, purpose: str) -> None:

@@ -53,7 +53,6 @@ class Manifest:
         dataset: root and limit of the dataset it was built from.
         store: where its vectors are, one of `STORES`.
         complete: whether it can be searched; False during a first build and the last stages of any.
-        rebuilding: chunks of a finished index are being made anew; only a build may go on from there.
         source: digest of what the chunks were made from; the same again means up to date.
         chunks: how many chunks belong to the index.
         added: how many of them came by `index add`.
@@ -70,7 +69,6 @@ class Manifest:
     dataset: Mapping[str, Any]
     store: str = "faiss"
     complete: bool = False
-    rebuilding: bool = False
     source: str = ""
     chunks: int = 0
     added: int = 0
@@ -107,6 +105,8 @@ class Manifest:
         try:
             if document.pop("format") != FORMAT:
                 raise ArtifactError(f"{folder.root} has another format than {FORMAT}: build it again")
+            if document.pop("rebuilding", False):  # an older Marklens was making its chunks anew in place
+                document["complete"] = False
             if isinstance(document.get("removed"), list):  # written before files were remembered
                 document["removed"] = dict.fromkeys(document["removed"], "")
             return Manifest(**{**document, "recipe": Recipe(**document["recipe"])})
@@ -134,18 +134,6 @@ def load_complete(folder: IndexFolder) -> Manifest:
         missing = [folder.vectors_of(manifest.store).name]
     if missing:
         raise ArtifactError(f"{folder.root} lacks {', '.join(missing)}: run 'marklens index compact' on it")
-    return manifest
-
-
-def load_changeable(folder: IndexFolder) -> Manifest:
-    """Read the manifest of an index that marks can be added to and removed from.
-
-    Raises:
-        ArtifactError: its build, or a later one, has not finished, or a file is missing.
-    """
-    manifest = load_complete(folder)
-    if manifest.rebuilding:
-        raise ArtifactError(f"a rebuild of {folder.root} has not finished: run 'marklens index build' again")
     return manifest
 
 

@@ -4,12 +4,12 @@ from collections.abc import Iterator, Sequence
 
 from marklens.classifying.measuring import HeldOut
 from marklens.classifying.voting import NEIGHBOURS, PARTS, Bearers, Level, Neighbour, Suggestion, cut, suggest
+from marklens.core.attributes import first_of, folded
 from marklens.core.errors import UsageError
 from marklens.core.ports import Progress
 from marklens.core.sampling import evenly
 from marklens.core.types import Filter, Mark
 from marklens.engine import Engine
-from marklens.risk import first_of, folded
 
 
 def bearers_of(engine: Engine, level: Level) -> Bearers:

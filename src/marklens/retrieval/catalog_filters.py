@@ -1,13 +1,15 @@
 """A filter as SQL conditions, each a query for mark numbers, and the facets of what satisfies it."""
 
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from sqlite3 import Connection
 
 import numpy as np
 
+from marklens.core.attributes import is_list, values_of
 from marklens.core.errors import UsageError
 from marklens.core.types import Bools, Filter
 from marklens.retrieval.catalog_database import bindable
@@ -62,9 +64,7 @@ def conditions(filter: Filter) -> list[Condition]:
         if not 0 <= first <= last <= LAST_YEAR:
             raise UsageError(f"the years {first}-{last} are no range: write e.g. 1998-2004")
         found.append(Condition("SELECT number FROM marks WHERE year BETWEEN ? AND ?", (first, last)))
-    for name, value in filter.attributes.items():
-        sql = "SELECT number FROM attributes WHERE name = CAST(? AS TEXT) AND value = CAST(? AS TEXT)"
-        found.append(Condition(sql, (bindable(name), bindable(value))))
+    found += [_attribute(name, value) for name, value in filter.attributes.items()]
     if filter.ids is not None:
         stored = [bindable(id) for id in sorted(filter.ids)]
         texts = [id for id in stored if isinstance(id, str)]
@@ -98,8 +98,29 @@ def count_facets(db: Connection, filter: Filter) -> Facets:
     return Facets(
         vienna=dict(vienna.fetchall()),
         years=dict(years.fetchall()),
-        attributes={name: {v: n for _, v, n in list(rows)[:FACET_VALUES]} for name, rows in names},
+        attributes={name: _most_frequent(name, [(v, n) for _, v, n in rows]) for name, rows in names},
     )
+
+
+def _most_frequent(name: str, counted: Sequence[tuple[str, int]]) -> dict[str, int]:
+    """The values of an attribute that most marks have, lists taken apart, the most frequent first."""
+    if is_list(name):
+        counts = Counter[str]()
+        for listed, marks in counted:
+            counts.update(dict.fromkeys(values_of(listed), marks))
+        counted = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return dict(counted[:FACET_VALUES])
+
+
+def _attribute(name: str, value: str) -> Condition:
+    """Marks that have this value; where an attribute lists several, as Nice classes, also among others."""
+    sql = "SELECT number FROM attributes WHERE name = CAST(? AS TEXT) AND value = CAST(? AS TEXT)"
+    parameters = bindable(name), bindable(value)
+    if not is_list(name) or values_of(value) != [value]:
+        return Condition(sql, parameters)
+    listed = "',' || replace(replace(replace(value, ';', ','), '|', ','), ' ', ',') || ','"
+    among = f"name = CAST(? AS TEXT) AND instr({listed}, ',' || CAST(? AS TEXT) || ',')"
+    return Condition(f"{sql} UNION SELECT number FROM attributes WHERE {among}", (*parameters, *parameters))
 
 
 def _vienna(prefixes: tuple[str, ...]) -> Condition:

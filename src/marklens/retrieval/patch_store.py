@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from marklens.core.arrays import ranges
 from marklens.core.artifacts import write_atomic
 from marklens.core.errors import ArtifactError
 from marklens.core.types import PATCH_GRID, VIEW_BITS, Ids, LocalViews
@@ -185,12 +186,6 @@ def _mapped(path: Path) -> dict[str, npt.NDArray[Any]]:
 
 def _damaged(path: Path, why: str) -> ArtifactError:
     return ArtifactError(f"{path} is damaged ({why}): run 'marklens index compact' on its index")
-
-
-def ranges(starts: Ids, counts: Ids) -> Ids:
-    """All numbers of the ranges that begin at `starts` and hold `counts` numbers, range after range."""
-    before = np.cumsum(counts) - counts
-    return np.repeat(starts - before, counts) + np.arange(int(counts.sum()))
 
 
 def _packed(inks: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:

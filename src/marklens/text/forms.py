@@ -6,10 +6,11 @@ from typing import Self
 
 import numpy as np
 
+from marklens.core.arrays import ranges
 from marklens.core.types import Bools
 from marklens.text.normalizer import Word, words_of
 from marklens.text.sounds import Reader
-from marklens.text.vocabulary import VOICES, Numbers, Vocabulary, ranges, voices_of
+from marklens.text.vocabulary import VOICES, Numbers, Vocabulary, voices_of
 
 
 @dataclass(frozen=True, slots=True)

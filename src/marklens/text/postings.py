@@ -7,12 +7,13 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from marklens.core.arrays import ranges
 from marklens.core.types import Bools
 from marklens.text import grams
 from marklens.text.features import Floats
 from marklens.text.forms import TextForm, Texts
 from marklens.text.sounds import Reader
-from marklens.text.vocabulary import Numbers, Vocabulary, ranges
+from marklens.text.vocabulary import Numbers, Vocabulary
 
 Rows = npt.NDArray[np.int32]
 

@@ -8,6 +8,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from marklens.core.arrays import ranges
 from marklens.text.aline_batch import Codes
 from marklens.text.lexicon import LANGUAGES
 from marklens.text.normalizer import Word
@@ -126,12 +127,6 @@ class GrowingVocabulary:
             tuple(np.array(each, np.int64) for each in self._starts),
             np.frombuffer(bytes(self._weak), np.bool_),
         )
-
-
-def ranges(starts: Numbers, lengths: Numbers) -> Numbers:
-    """The places ``starts[i] .. starts[i] + lengths[i]`` of all i, one after the other."""
-    before = np.cumsum(lengths) - lengths
-    return np.repeat(starts - before, lengths) + np.arange(int(lengths.sum()), dtype=np.int64)
 
 
 def _padded(flat: Codes, starts: Numbers, lengths: Numbers) -> Codes:

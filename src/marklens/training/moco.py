@@ -121,7 +121,8 @@ class PairLearner(nn.Module):
         self.key = _frozen(self.query) if options.momentum > 0 else None
         self.averaged = _frozen(backbone) if options.average > 0 else None
         dims = {"head": options.head_dims, "pooled": backbone.dims}
-        self.queues = nn.ModuleDict({name: Queue(options.queue_size, dims[name]) for name in options.spaces})
+        size = options.queue_size if options.objective == "contrast" else 0  # losses on groups have none
+        self.queues = nn.ModuleDict({name: Queue(size, dims[name]) for name in options.spaces})
 
     @property
     def best_backbone(self) -> Backbone:

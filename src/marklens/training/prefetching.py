@@ -3,16 +3,19 @@
 from collections.abc import Callable, Iterator
 from queue import Queue
 from threading import Event, Thread
+from typing import TypeVar
 
-from marklens.training.batches import PairBatch
-
-AHEAD = 3
-"""Batches that may lie ready."""
+B = TypeVar("B")
 
 
-def prefetched(make: Callable[[], Iterator[PairBatch]]) -> Iterator[PairBatch]:
-    """Make the next batches in a thread of their own; its errors are raised here, it ends when we do."""
-    made: Queue[PairBatch | Exception | None] = Queue(AHEAD)
+def prefetched(make: Callable[[], Iterator[B]], ahead: int = 3) -> Iterator[B]:
+    """Make the next batches in a thread of their own; its errors are raised here, it ends when we do.
+
+    Args:
+        make: the batches.
+        ahead: how many may lie ready.
+    """
+    made: Queue[B | Exception | None] = Queue(ahead)
     over = Event()
 
     def fill() -> None:

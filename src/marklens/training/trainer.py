@@ -69,7 +69,9 @@ class Trainer:
         """Train on from where the run is."""
         writes = self.mesh.leads
         self.log = RunLog(
-            self.folder.metrics if writes else None, self.made, self.folder.root / "tensorboard"
+            self.folder.metrics if writes else None,
+            self.made or -1,  # at the beginning the network is measured again
+            self.folder.root / "tensorboard",
         )
         self._started = self._saved = monotonic()
         self._seen = 0
@@ -97,6 +99,8 @@ class Trainer:
                 if reason := self._why_stop(stop):
                     if reason == "time" and self.state.step < self.steps:  # else the next call does
                         self._measure(self.state.epoch + 1)
+                    elif self.gallery is None and self.mesh.leads:  # the newest network is the best one
+                        self.folder.save_best(self.learner.best_backbone, {})
                     self._save()
                     return reason
                 if self._due():
@@ -151,13 +155,13 @@ class Trainer:
             pushed.append((keys, groups))
             loss_sum += loss.item() * share
         mean = self.mesh.mean(loss_sum, self.device)
-        if not math.isfinite(mean) and not self.scaler.is_enabled():
-            raise MarklensError(
-                "the loss is no number any more: lower train.learning_rate, or set train.amp to false"
-            )
+        if not self.scaler.is_enabled():
+            _require_number(mean, "loss")
         self.mesh.average_gradients(self.learner.parameters())
         self.scaler.unscale_(self.optimizer)
         norm = torch.nn.utils.clip_grad_norm_(self.learner.parameters(), self.options.clip)
+        if not self.scaler.is_enabled():
+            _require_number(float(norm), "length of the gradient")
         self.scaler.step(self.optimizer)
         self.scaler.update()
         if math.isfinite(mean):  # a step that the scaler skips leaves no keys either
@@ -236,6 +240,13 @@ class Trainer:
         if content["scaler"]:  # there is none in a run that began on a CPU
             self.scaler.load_state_dict(content["scaler"])
         logger.info("going on after step {}", self.made)
+
+
+def _require_number(value: float, what: str) -> None:
+    if not math.isfinite(value):
+        raise MarklensError(
+            f"the {what} is no number any more: lower train.learning_rate, or set train.amp to false"
+        )
 
 
 def _decayed(learner: PairLearner, weight_decay: float) -> list[dict[str, Any]]:

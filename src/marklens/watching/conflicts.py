@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from marklens.core.attributes import first_of
 from marklens.core.types import Filter, Hit, Mark, Scores, by_channel
-from marklens.risk import Risk, first_of, judge
+from marklens.risk import Risk, judge
 from marklens.watching.filings import filed, first_day, last_day
 
 LINK_NAMES = ("link", "url", "href")

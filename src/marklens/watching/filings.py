@@ -8,10 +8,10 @@ from hashlib import sha256
 
 from marklens.core.artifacts import encoded
 from marklens.core.artifacts import sha256 as file_digest
+from marklens.core.attributes import first_of
 from marklens.core.errors import PictureError, UsageError
 from marklens.core.file_names import follows_from
 from marklens.core.types import Mark
-from marklens.risk import first_of
 
 DATE_NAMES = ("filing_date", "application_date", "date_filed", "filed", "date")
 """Attributes that say when a mark was filed, the first that is there."""

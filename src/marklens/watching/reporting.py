@@ -11,11 +11,12 @@ from typing import Any
 from loguru import logger
 
 from marklens.core.artifacts import write_text
+from marklens.core.attributes import CLASS_NAMES, first_of
 from marklens.core.errors import DiskSpaceError
 from marklens.core.types import CHANNELS, Fault
 from marklens.pages.reasons import Overlay, Patch
 from marklens.pages.watch_page import Case, ConflictCard, Party, watch_page
-from marklens.risk import CLASS_NAMES, OWNER_NAMES, STATUS_NAMES, first_of
+from marklens.risk import OWNER_NAMES, STATUS_NAMES
 from marklens.watching.conflicts import Conflict, link_of
 from marklens.watching.filings import DATE_NAMES
 from marklens.watching.state import Report, WatchState

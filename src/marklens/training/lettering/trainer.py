@@ -1,10 +1,8 @@
 """The training loop of the lettering network: made for two CPU cores and less than an hour."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from queue import Queue
-from threading import Thread
 from time import perf_counter
 
 import numpy as np
@@ -13,7 +11,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from marklens.training.lettering.network import LetteringNet
-from marklens.training.lettering.samples import AREA, Batch, Sample, batches, padded
+from marklens.training.lettering.samples import AREA, Sample, batches, padded
+from marklens.training.prefetching import prefetched
 
 LEARNING_RATE = 4e-3
 WARM_UP = 60
@@ -74,7 +73,8 @@ def train(
     optimizer = torch.optim.AdamW(network.parameters(), LEARNING_RATE, weight_decay=1e-4)
     started = measured = perf_counter()
     seen, running = 0, float("nan")
-    for step, (pictures, shares) in enumerate(_ahead(batches(samples, np.random.default_rng(seed), area))):
+    made = prefetched(lambda: batches(samples, np.random.default_rng(seed), area), ahead=6)
+    for step, (pictures, shares) in enumerate(made):
         done = max((perf_counter() - started) / 60 / minutes, step / steps if steps else 0.0)
         if done >= 1:
             break
@@ -141,16 +141,3 @@ def _rate(step: int, done: float) -> float:
 def _planes(pictures: np.ndarray) -> Tensor:
     planes = torch.from_numpy(pictures).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
     return planes.contiguous(memory_format=torch.channels_last)
-
-
-def _ahead(source: Iterator[Batch], depth: int = 6) -> Iterator[Batch]:
-    """Make the next batches in a thread of their own while the network learns."""
-    made: Queue[Batch] = Queue(depth)
-
-    def fill() -> None:
-        for batch in source:
-            made.put(batch)
-
-    Thread(target=fill, daemon=True).start()
-    while True:
-        yield made.get()

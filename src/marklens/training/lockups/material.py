@@ -9,7 +9,8 @@ from marklens.core.artifacts import read_json, write_json
 from marklens.core.errors import PictureError
 from marklens.core.images import read_picture
 from marklens.core.ports import Progress
-from marklens.datasets.icons.brand_split import Split, split_of
+from marklens.datasets.icons.brand_split import Split
+from marklens.datasets.icons.selecting import select_split
 from marklens.datasets.opening import open_dataset
 from marklens.preprocessing.ppocr_detector import PpOcrDetector
 from marklens.preprocessing.text_reader import PpOcrReader
@@ -24,7 +25,7 @@ LONGEST_NAME = 28
 def load_material(
     dataset: Path, fonts: Path, work: Path, split: Split, count: int, progress: Progress
 ) -> Material:
-    """Symbols and fonts of one split, names of all.
+    """Symbols, names and fonts of one split.
 
     Args:
         dataset: what `import-icons` wrote.
@@ -34,10 +35,9 @@ def load_material(
         count: symbols looked at; those with words are left out.
         progress: hears how far the reading is.
     """
-    marks = list(open_dataset(dataset).marks(lambda fault: None))
+    marks = select_split(dataset, open_dataset(dataset).marks(lambda fault: None), split)
     names = [mark.text for mark in marks if mark.text and len(mark.text) < LONGEST_NAME]
-    brands = {mark.path: mark.attributes.get("brand") or mark.id.split("--", 1)[-1] for mark in marks}
-    ours = [path for path, brand in brands.items() if split_of(brand) == split]
+    ours = list(dict.fromkeys(mark.path for mark in marks))
     order = np.random.default_rng(1).permutation(len(ours))[:count]
     symbols = _without_words([ours[place] for place in order], work / f"legible_{split}.json", progress)
     return Material(symbols, names, find_fonts(fonts, split))

@@ -1,7 +1,7 @@
 """Which marks are one brand or one picture: positives where drawn anew, never negatives of each other."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -70,17 +70,22 @@ def look_of(square: Pixels) -> Look:
 def looks_of(marks: Iterable[Mark], maker: ViewMaker) -> list[Look]:
     """The looks of marks that shall not be trained on; pictures that cannot be used are passed over.
 
+    So the looks need not be as many as the marks: see `usable_looks`.
+
     Args:
         marks: such as those of validation and test brands.
         maker: as the views are made, but for the figurative ones.
     """
-    looks = []
+    return [look for _, look in usable_looks(marks, maker)]
+
+
+def usable_looks(marks: Iterable[Mark], maker: ViewMaker) -> Iterator[tuple[Mark, Look]]:
+    """Each mark whose picture can be used, with its look; see `looks_of`."""
     for mark in marks:
         try:
-            looks.append(look_of(maker.prepare(read_picture(mark.path)).views[0].pixels))
+            yield mark, look_of(maker.prepare(read_picture(mark.path)).views[0].pixels)
         except PictureError:
             continue
-    return looks
 
 
 def group_numbers(

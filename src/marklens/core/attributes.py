@@ -1,0 +1,31 @@
+"""Attributes of marks: everything that metadata say beside id, text, codes and year, under whatever names."""
+
+import re
+from collections.abc import Collection, Mapping
+
+Attributes = Mapping[str, str]
+
+CLASS_NAMES = ("nice_classes", "nice_class", "nice", "classes", "class")
+"""Names under which an attribute lists Nice classes."""
+_BETWEEN = re.compile(r"[,;|\s]+")
+
+
+def first_of(attributes: Attributes, names: Collection[str]) -> str | None:
+    """The attribute that has the first of these names, whatever their case."""
+    known = {folded(name): value for name, value in attributes.items()}
+    return next((known[name] for name in names if known.get(name)), None)
+
+
+def folded(name: str) -> str:
+    """The name of an attribute whatever its case, as `first_of` takes it."""
+    return name.casefold().replace(" ", "_")
+
+
+def is_list(name: str) -> bool:
+    """Whether an attribute of this name lists several values in one, which filters take singly."""
+    return folded(name) in CLASS_NAMES
+
+
+def values_of(listed: str) -> list[str]:
+    """The values of a list, each once: ``"9,42"`` gives ``["9", "42"]``."""
+    return [value for value in dict.fromkeys(_BETWEEN.split(listed)) if value]

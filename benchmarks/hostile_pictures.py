@@ -157,7 +157,7 @@ def _build(planted: ChosenMarks, index: IndexFolder) -> None:
     with shown_progress() as progress, graceful_stop() as stop:
         describer = Describer(index, runner, progress, stop)
         recipe = assembly.make_recipe(settings, embedder, patches)
-        build_index(describer, planted, recipe, BuildOptions(settings.build.chunk, None, 0))
+        build_index(describer, planted, recipe, BuildOptions(settings.build.chunk))
 
 
 def _account(planted: ChosenMarks, index: IndexFolder, enemy: Enemy, seconds: float) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from marklens.core.ports import Dataset, Progress
 from marklens.core.resources import StopFlag
 from marklens.embeddings.view_describer import ViewDescriber
 from marklens.indexing.builder import BuildOptions, BuildReport, build_index
+from marklens.indexing.derive import DeriveOptions
 from marklens.indexing.describing import Describer, Runner
 from marklens.indexing.local_runner import LocalRunner
 from marklens.indexing.maintenance import add_marks
@@ -58,15 +59,12 @@ def build(
         else partial(_runner, settings, options, views)
     )
     describer = Describer(index_folder(root, settings), runner, progress, stop)
-    build_options = BuildOptions(
-        settings.build.chunk,
-        limit,
-        settings.build.graph_threads,
-        store,
-        settings.build.vectors,
-        make_reducer(settings, embedder),
+    how = DeriveOptions(
+        form=settings.build.vectors,
+        threads=settings.build.graph_threads,
+        learned=make_reducer(settings, embedder),
     )
-    return build_index(describer, dataset, recipe, build_options)
+    return build_index(describer, dataset, recipe, BuildOptions(settings.build.chunk, limit, store, how))
 
 
 def add(root: Path, dataset: Dataset, settings: Settings, progress: Progress, stop: StopFlag) -> BuildReport:

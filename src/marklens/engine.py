@@ -189,8 +189,16 @@ class Engine:
             [(each.candidate.number, each.score, each.scores, each.candidate.views) for each in chosen]
         )
         watch.lap("rerank")
-        note = None if said else NO_MARK if not ranked else why_nothing_counts(weights, text)
+        note = None if said else self._why_none(wanted) if not ranked else why_nothing_counts(weights, text)
         return SearchResult(hits, _milliseconds(watch), text, query, note)
+
+    def _why_none(self, wanted: Filter | None) -> str:
+        """Why no mark was found: a filter by an attribute that no mark has deserves a word of its own."""
+        known = self.catalog.facets(Filter()).attributes if wanted and wanted.attributes else {}
+        unknown = [name for name in (wanted.attributes if wanted else ()) if name not in known]
+        if not unknown:
+            return NO_MARK
+        return f"{NO_MARK}: none has an attribute '{unknown[0]}', only {', '.join(sorted(known)) or 'none'}"
 
     def explain(self, result: SearchResult, hit: Hit) -> Explained:
         """Why a hit is one: what of it was compared, patch by patch and sound by sound."""

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from marklens import assembly
-from marklens.core.artifacts import write_atomic
+from marklens.core.artifacts import atomic
 from marklens.core.errors import ModelError, PictureError, UsageError
 from marklens.core.images import read_picture
 from marklens.core.sampling import evenly
@@ -87,16 +87,12 @@ def export(
     backbone = fit_to_views(network, settings.views.size)
     gallery = _gallery(verify, settings) if verify else None
     pixels = check_views(settings.views.size) if gallery is None else gallery.pixels
-    result: list[Exported] = []
-
-    def write(temporary: Path) -> None:
-        made = export_onnx(backbone, temporary, pixels, precision, settings.views.size)
-        result.append(Exported(made, temporary.stat().st_size))
+    with atomic(out) as temporary:
+        agreement = export_onnx(backbone, temporary, pixels, precision, settings.views.size)
+        made = Exported(agreement, temporary.stat().st_size)
         if gallery is not None and gallery.queries:
-            result.append(_searched(result[0], temporary, backbone, gallery))
-
-    write_atomic(out, write)
-    return result[-1]
+            made = _searched(made, temporary, backbone, gallery)
+    return made
 
 
 def _searched(made: Exported, path: Path, backbone: Backbone, gallery: Gallery) -> Exported:

@@ -125,7 +125,7 @@ class ScoringSettings(_Section):
     )
     calibrate: bool = Field(True, description="make a score mean the same in every index")
     weight_global: float | None = Field(
-        None, ge=0, description="the picture as a whole; none takes the profile's"
+        None, ge=0, allow_inf_nan=False, description="the picture as a whole; none takes the profile's"
     )
     weight_spatial: float | None = Field(None, ge=0, allow_inf_nan=False, description="its patches")
     weight_text: float | None = Field(None, ge=0, allow_inf_nan=False, description="its text")
@@ -227,6 +227,7 @@ class ServeSettings(_Section):
     body_mb: int = Field(16, ge=1, le=64, description="of one upload")
     batch_mb: int = Field(256, ge=1, description="of the uploads of one batch together")
     batch: int = Field(200, ge=1, le=1000, description="pictures of one batch")
+    batches: int = Field(2, ge=1, description="batches under way at once; more are refused with 503")
     body_timeout: float = Field(60.0, gt=0, description="seconds in which an upload must have arrived")
     requests: int = Field(256, ge=1, description="requests under way at once, uploads among them")
     top: int = Field(

@@ -109,6 +109,51 @@ def test_reasons_lie_side_by_side(page: Any, marks: Path) -> None:
     assert not page.locator("#reasons").is_visible()
 
 
+def test_reasons_without_a_picture_still_tell_the_scores(page: Any, marks: Path) -> None:
+    drop(page, marks / "mark0003.png")
+    page.evaluate("() => { picture = async () => { throw new Error('the picture is gone'); }; }")
+    page.locator("button.why").nth(1).click()
+    page.locator("#reasons .channels").wait_for()
+    assert "the picture is gone" in page.locator("#reasons").inner_text()
+
+
+def test_more_hits_of_a_changed_index_are_asked_for_anew(page: Any, marks: Path) -> None:
+    drop(page, marks / "mark0003.png")
+    page.locator("#more").wait_for()
+    page.evaluate("state.record = { ...state.record, index: 'another' }")
+    page.locator("#more").click()
+    page.wait_for_function("() => state.record.index !== 'another'")
+    ids = page.evaluate("state.hits.map((hit) => hit.id)")
+    assert len(ids) == len({*ids}) == 24
+
+
+def test_the_same_file_can_be_chosen_twice(page: Any, marks: Path) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if request.method == "POST" else None)
+    for count in (1, 2):
+        page.locator("#file").set_input_files(marks / "mark0003.png")
+        page.wait_for_function("() => document.getElementById('status').textContent.endsWith('ms')")
+        assert len(asked) == count
+        page.evaluate("document.getElementById('status').textContent = ''")
+
+
+def test_a_field_that_is_out_of_sight_tells_what_is_wrong(page: Any, marks: Path) -> None:
+    drop(page, marks / "mark0003.png")
+    page.evaluate(
+        "document.getElementById('crop-w').value = '0.5'; document.getElementById('crop').open = false"
+    )
+    page.get_by_role("button", name="Search", exact=True).click()
+    page.wait_for_function("() => document.getElementById('crop').open")
+
+
+def test_controls_are_called_as_they_are_labelled(page: Any, marks: Path) -> None:
+    drop(page, marks / "mark0003.png")
+    for button in page.locator(".acts button").all():
+        assert button.inner_text() in button.get_attribute("aria-label")
+    boxes = page.locator(".acts label").all_inner_texts()
+    assert len(boxes) == len({*boxes})
+
+
 def test_a_name_is_searched_for_by_keyboard(page: Any) -> None:
     page.get_by_label("Name on the mark").fill("Nordlicht")
     page.keyboard.press("Enter")

@@ -1,6 +1,11 @@
 """What a review found, and must not come back."""
 
 import asyncio
+import errno
+import shutil
+import socket
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -207,3 +212,100 @@ def test_a_request_without_a_path_is_no_error_of_the_service(index: Path) -> Non
     scope = {"type": "http", "method": "GET", "path": "", "raw_path": b"", "query_string": b"", "headers": []}
     asyncio.run(create_app(quick_service(index))(scope, receive, send))
     assert answers[0]["status"] == 404
+
+
+def test_keys_made_at_once_are_all_kept(tmp_path: Path) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    path = tmp_path / "keys.json"
+    with ThreadPoolExecutor(4) as threads:
+        keys = list(threads.map(lambda number: add_key(path, f"desk{number}", ("read",)), range(24)))
+    ring = KeyRing(path)
+    assert all(ring.find(key) is not None for key in keys)
+
+
+def test_more_batches_than_may_be_under_way_are_refused_before_their_bodies(index: Path, marks: Path) -> None:
+    from tests.api.conftest import quick_service, running
+
+    body = b"--b\r\nContent-Disposition: form-data; name=image; filename=a.png\r\n\r\n"
+    head = "POST /batch HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: multipart/form-data; boundary=b\r\n"
+    picture = {"image": (marks / "mark0003.png").read_bytes()}
+    service = quick_service(index, batches=1)
+    with running(service) as client:
+        address = (client.base_url.host, client.base_url.port)
+        with socket.create_connection(address) as slow:
+            slow.sendall(f"{head}Content-Length: 100000\r\n\r\n".encode() + body)
+            until(lambda: client.post("/batch", files=picture, data={"top": "1"}).status_code == 503)
+            assert client.post("/search", files=picture, data={"top": "1"}).status_code == 200
+        until(lambda: client.post("/batch", files=picture, data={"top": "1"}).status_code == 200)
+
+
+def test_an_upload_without_room_is_no_fault_of_the_client(
+    index: Path, marks: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tempfile import SpooledTemporaryFile
+
+    from tests.api.conftest import TestClient, create_app, quick_service
+
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with TestClient(create_app(quick_service(index))) as client:
+        monkeypatch.setattr(SpooledTemporaryFile, "write", full)
+        answer = client.post("/search", files={"image": (marks / "mark0003.png").read_bytes()})
+    assert answer.status_code == 503 and answer.json()["type"].endswith("no-room")
+    assert "Retry-After" in answer.headers
+
+
+def test_who_does_not_read_loses_its_place(index: Path, marks: Path) -> None:
+    from tests.api.conftest import quick_service, running
+
+    picture = (marks / "mark0003.png").read_bytes()
+    part = b"--b\r\nContent-Disposition: form-data; name=image; filename=a.png\r\n\r\n" + picture + b"\r\n"
+    more = b'--b\r\nContent-Disposition: form-data; name="show_views"\r\n\r\ntrue\r\n'
+    more += b'--b\r\nContent-Disposition: form-data; name="explain"\r\n\r\ntrue\r\n--b--\r\n'
+    body = part * 150 + more
+    service = quick_service(index, batches=1, body_timeout=2, rate_address="100000/minute")
+    with running(service) as client, socket.socket() as silent:
+        silent.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        silent.connect((client.base_url.host, client.base_url.port))
+        silent.sendall(
+            b"POST /batch HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: multipart/form-data; boundary=b\r\n"
+            b"Content-Length: " + str(len(body)).encode() + b"\r\n\r\n" + body
+        )
+        until(lambda: client.post("/batch", files={"image": picture}).status_code == 503)
+        until(lambda: client.post("/batch", files={"image": picture}).status_code == 200, 60)
+
+
+def test_a_wrong_filter_of_facets_costs_no_connection(index: Path) -> None:
+    from marklens.indexing.folder import IndexFolder
+    from marklens.retrieval.catalog import Catalog
+
+    with Catalog.open(IndexFolder(index).catalog) as catalog:
+        catalog.connect(3)
+        for _ in range(3):
+            with pytest.raises(UsageError):
+                catalog.facets(Filter(vienna=("x",)))
+        assert len(catalog._database._idle) == 3
+
+
+def test_a_changed_index_that_cannot_be_opened_is_told_by_a_gauge(index: Path, tmp_path: Path) -> None:
+    from tests.api.conftest import TestClient, create_app, quick_service
+
+    own = tmp_path / "index"
+    shutil.copytree(index, own)
+    service = quick_service(own, reload=3600)
+    with TestClient(create_app(service)) as client:
+        until(lambda: "marklens_index_stale 0.0" in client.get("/metrics").text)
+        (own / "manifest.json").write_text("{")
+        service.index.follow()
+        assert "marklens_index_stale 1.0" in client.get("/metrics").text
+        assert client.get("/ready").status_code == 200  # the old one serves
+
+
+def until(so: Callable[[], bool], seconds: float = 20) -> None:
+    """Wait for something to become true."""
+    end = time.monotonic() + seconds
+    while not so():
+        assert time.monotonic() < end
+        time.sleep(0.05)

@@ -3,8 +3,10 @@
 import csv
 import io
 import shutil
+import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -125,7 +127,7 @@ def test_a_filing_is_noted_with_the_index_that_it_met(index: Path, state: Path, 
 
 
 def test_pages_are_laid_out_while_others_may_file(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    watch = ServedWatch(state, lambda engine, question: {})
+    watch = ServedWatch(state, lambda engine, question: {}, state.parent)
     monkeypatch.setattr("marklens.api.watching.conflicts_page", lambda *_: str(watch._lock.locked()))
     assert watch.page(0, 10, 0.0) == "False"
     watch.close()
@@ -165,3 +167,19 @@ def test_only_a_key_that_may_write_files(index: Path, state: Path, tmp_path: Pat
 def test_two_services_cannot_keep_one_watch(client: TestClient, index: Path, state: Path) -> None:
     with pytest.raises(UsageError, match="another watch"):
         quick_service(index, watch=state)
+
+
+def test_a_memory_of_another_portfolio_is_refused(index: Path, state: Path, tmp_path: Path) -> None:
+    quick_service(index, watch=state).close()
+    shutil.copytree(index, tmp_path / "other")
+    with pytest.raises(UsageError, match="of a watch over"):
+        quick_service(tmp_path / "other", watch=state)
+    quick_service(index, watch=state).close()  # and nobody holds it
+
+
+def test_a_damaged_memory_is_told_apart_from_a_changed_index(client: TestClient, state: Path) -> None:
+    with closing(sqlite3.connect(state)) as db:
+        db.execute("DROP TABLE conflicts")
+        db.commit()
+    answer = client.get("/watch/conflicts")
+    assert answer.status_code == 500 and answer.json()["type"].endswith("watch-broken")

@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from marklens.core.artifacts import (
+    atomic,
+    atomic_together,
     encoded,
     load_arrays,
     read_json,
@@ -21,10 +23,8 @@ from marklens.core.artifacts import (
     require_disk_space,
     save_arrays,
     sha256,
-    write_atomic,
     write_json,
     write_text,
-    write_together,
 )
 from marklens.core.errors import ArtifactError, DiskSpaceError
 from marklens.retrieval.faiss_store import FaissStore
@@ -34,12 +34,9 @@ def test_an_error_while_writing_leaves_the_old_file_and_nothing_else(tmp_path: P
     path = tmp_path / "a.json"
     write_text(path, "old")
 
-    def write(temporary: Path) -> None:
+    with pytest.raises(RuntimeError, match="crash"), atomic(path) as temporary:
         temporary.write_text("half a new")
         raise RuntimeError("crash")
-
-    with pytest.raises(RuntimeError, match="crash"):
-        write_atomic(path, write)
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["a.json"]
 
@@ -81,11 +78,10 @@ def test_a_kill_while_writing_leaves_the_old_file(tmp_path: Path) -> None:
     script = f"""
 import os, signal
 from pathlib import Path
-from marklens.core.artifacts import write_atomic
-def write(temporary):
+from marklens.core.artifacts import atomic
+with atomic(Path({str(path)!r})) as temporary:
     temporary.write_text("half a new")
     os.kill(os.getpid(), signal.SIGKILL)
-write_atomic(Path({str(path)!r}), write)
 """
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == -9
     assert path.read_text() == "old"
@@ -172,13 +168,11 @@ def test_what_killed_processes_left_is_removed(tmp_path: Path) -> None:
 
 def test_of_files_that_are_made_together_none_changes_when_one_fails(tmp_path: Path) -> None:
     paths = [tmp_path / name for name in ("a", "b")]
-    write_together(paths, lambda temporary: [path.write_text("old") for path in temporary])
-
-    def fail(temporary: Sequence[Path]) -> None:
+    with atomic_together(paths) as temporary:
+        for path in temporary:
+            path.write_text("old")
+    with pytest.raises(OSError, match="paper"), atomic_together(paths) as temporary:
         temporary[0].write_text("new")
         raise OSError("out of paper")
-
-    with pytest.raises(OSError, match="paper"):
-        write_together(paths, fail)
     assert [path.read_text() for path in paths] == ["old", "old"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]

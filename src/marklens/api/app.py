@@ -7,6 +7,7 @@ from importlib.resources import files
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from loguru import logger
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
@@ -48,6 +49,9 @@ def create_app(service: Service) -> FastAPI:
     app.state.service = service
 
     async def noted(request: Request, error: Exception) -> Response:
+        if isinstance(error.__cause__, OSError):  # an upload could not be put down: no fault of the client's
+            logger.error("an upload could not be kept: {}", error.__cause__)
+            error = ProblemError(503, "no-room", "there is no room for uploads now", {"Retry-After": "5"})
         service.metrics.problem(problem_of(error).kind)
         return await answer_problem(request, error)
 

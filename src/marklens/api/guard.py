@@ -12,13 +12,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from marklens.api.keys import Key
 from marklens.api.limits import BoundedBody, Standing
-from marklens.api.problems import ProblemError, problem_of
+from marklens.api.problems import GONE, ProblemError, problem_of
 from marklens.api.service import Service
 
 OPEN = frozenset({"/", "/health", "/ready", "/openapi.json"})
 """What needs no key and counts for no limit; so do the files of the page."""
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
-SEARCHES = frozenset({"/search", "/batch", "/search/text"})
+BATCH = "/batch"
+SEARCHES = frozenset({"/search", BATCH, "/search/text"})
 PROBES = frozenset({"/health", "/ready"})
 """Asked by name of machine or container, by what restarts it: they tell nothing that a name could guard."""
 PAGE_FILES = "/web/"
@@ -47,14 +48,14 @@ class Guard:
 
     def __init__(self, app: ASGIApp, service: Service) -> None:
         self._app, self._service = app, service
-        self._under_way = 0
+        self._under_way = self._batches = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        visit = _Visit(scope, send)
+        visit = _Visit(scope, send, self._service.settings.body_timeout)
         self._under_way += 1
         counted = 1
         try:
@@ -70,6 +71,7 @@ class Guard:
                 await problem.response()(scope, receive, visit.send)
         finally:
             self._under_way -= counted
+            self._batches -= visit.is_batch
             visit.note(self._service)
 
     def _admitted(self, visit: "_Visit", receive: Receive) -> Receive:
@@ -99,6 +101,13 @@ class Guard:
         BoundedBody.check(headers, most)
         if path in SEARCHES and service.inference.full:
             raise service.inference.refusal()
+        if path == BATCH:  # its pictures lie in memory from their first byte to the last answer
+            if self._batches >= service.settings.batches:
+                raise ProblemError(
+                    503, "over-capacity", "too many batches are under way", {"Retry-After": "5"}
+                )
+            visit.is_batch = True
+            self._batches += 1
         return BoundedBody(receive, most, service.settings.body_timeout)
 
     def _is_foreign(self, method: str, headers: Headers) -> bool:
@@ -148,13 +157,14 @@ async def _drain(receive: Receive) -> None:
 class _Visit:
     """One request on its way through."""
 
-    def __init__(self, scope: Scope, send: Send) -> None:
-        self.scope, self._send = scope, send
+    def __init__(self, scope: Scope, send: Send, patience: float) -> None:
+        self.scope, self._send, self._patience = scope, send, patience
         self.path: str = scope["path"]
         self.address: str = (scope.get("client") or ("unknown", 0))[0]
         self.started, self.status = perf_counter(), 0
         self.standing: Standing | None = None
         self.key: Key | None = None
+        self.is_batch = False
 
     async def send(self, message: Message) -> None:
         """Pass on an answer with the headers that all have."""
@@ -165,7 +175,10 @@ class _Visit:
                 headers.setdefault(name, value)
             for name, value in (self.standing.headers() if self.standing else {}).items():
                 headers.setdefault(name, value)
-        await self._send(message)
+        try:
+            await asyncio.wait_for(self._send(message), self._patience)
+        except TimeoutError:  # who does not read would keep its place for ever
+            raise ProblemError(GONE, "client-gone", "the client does not read its answer") from None
 
     def note(self, service: Service) -> None:
         """Measure and log it, without its query, its headers or its body."""

@@ -9,7 +9,8 @@ import json
 import os
 import secrets
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import Literal, get_args
 
 from loguru import logger
 
-from marklens.core.artifacts import write_atomic
+from marklens.core.artifacts import atomic
 from marklens.core.errors import ArtifactError, UsageError
 
 Scope = Literal["read", "write"]
@@ -117,8 +118,9 @@ def add_key(path: Path, name: str, scopes: Sequence[Scope], days: int | None = N
     key = f"{PREFIX}_{id}_{secrets.token_urlsafe(32)}"
     now = datetime.now(UTC).replace(microsecond=0)
     expires = None if days is None else (now + timedelta(days=days)).isoformat()
-    kept = read_keys(path) if path.is_file() else ()
-    _write(path, (*kept, Key(id, name, tuple(scopes), _hash(key), now.isoformat(), expires)))
+    with _locked(path):
+        kept = read_keys(path) if path.is_file() else ()
+        _write(path, (*kept, Key(id, name, tuple(scopes), _hash(key), now.isoformat(), expires)))
     return key
 
 
@@ -128,11 +130,23 @@ def revoke_key(path: Path, id: str, hours: float = 0) -> None:
     Raises:
         UsageError: there is no such key.
     """
-    keys = read_keys(path)
-    if id not in {key.id for key in keys}:
-        raise UsageError(f"there is no key {id}: 'marklens keys list' shows all")
     end = datetime.now(UTC) + timedelta(hours=hours)
-    _write(path, tuple(_ended(key, end) if key.id == id else key for key in keys))
+    with _locked(path):
+        keys = read_keys(path)
+        if id not in {key.id for key in keys}:
+            raise UsageError(f"there is no key {id}: 'marklens keys list' shows all")
+        _write(path, tuple(_ended(key, end) if key.id == id else key for key in keys))
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Let one process at a time change the keys: two that read before either writes would lose one."""
+    import fcntl
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_name(f".{path.name}.lock").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
 
 
 def _ended(key: Key, end: datetime) -> Key:
@@ -143,13 +157,10 @@ def _ended(key: Key, end: datetime) -> Key:
 
 def _write(path: Path, keys: Sequence[Key]) -> None:
     text = json.dumps({"keys": [asdict(key) for key in keys]}, indent=2) + "\n"
-
-    def write(temporary: Path) -> None:
+    with atomic(path) as temporary:
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
-
-    write_atomic(path, write)
 
 
 def _hash(key: str) -> str:

@@ -38,6 +38,8 @@ class LivingIndex:
         self._now: _Generation | None = None
         self.openings = 0
         """How often the index was opened."""
+        self.trouble: str | None = None
+        """Why the index as it is on the disk could not be opened at the last look."""
 
     @property
     def ready(self) -> bool:
@@ -87,8 +89,11 @@ class LivingIndex:
         try:
             if self.refresh():
                 logger.info("the index is open")
+            self.trouble = None
         except Exception as error:  # whatever it is, the next look may find the index whole
-            logger.warning("the index cannot be opened now, trying again: {}", error)
+            if str(error) != self.trouble:
+                logger.warning("the index cannot be opened now, trying again: {}", error)
+            self.trouble = str(error)
 
     def close(self) -> None:
         """Close it when its last search is done."""

@@ -130,9 +130,9 @@ async def search_text(
     response_class=Response,
     responses={200: {"content": {"image/png": {}}}, **problems(404)},
 )
-async def picture(id: str, service: ServiceOf) -> Response:
+async def picture(request: Request, id: str, service: ServiceOf) -> Response:
     """At most 512 pixels a side, whatever the file holds."""
-    data = await _looked(service, lambda engine: mark_picture(engine, mark_number(engine, id)))
+    data = await _looked(service, request, lambda engine: mark_picture(engine, mark_number(engine, id)))
     return Response(data, media_type="image/png", headers=KEPT)
 
 
@@ -143,7 +143,7 @@ async def picture(id: str, service: ServiceOf) -> Response:
     response_class=Response,
     responses={200: {"content": {"image/webp": {}}}, **problems(404)},
 )
-async def thumbnail(id: str, service: ServiceOf) -> Response:
+async def thumbnail(request: Request, id: str, service: ServiceOf) -> Response:
     """At most 224 pixels a side."""
 
     def look(engine: Engine) -> bytes:
@@ -151,7 +151,7 @@ async def thumbnail(id: str, service: ServiceOf) -> Response:
         key = engine.token, number
         return service.thumbnails.get(key, lambda: mark_thumbnail(engine, number))
 
-    return Response(await _looked(service, look), media_type="image/webp", headers=KEPT)
+    return Response(await _looked(service, request, look), media_type="image/webp", headers=KEPT)
 
 
 @router.get(
@@ -161,9 +161,11 @@ async def thumbnail(id: str, service: ServiceOf) -> Response:
     response_class=Response,
     responses={200: {"content": {"image/webp": {}}}, **problems(404)},
 )
-async def view(id: str, kind: Literal["full", "figurative", "inner"], service: ServiceOf) -> Response:
+async def view(
+    request: Request, id: str, kind: Literal["full", "figurative", "inner"], service: ServiceOf
+) -> Response:
     """The square that the patches of `explain` lie on, 7 by 7."""
-    data = await _looked(service, lambda engine: mark_view(engine, mark_number(engine, id), kind))
+    data = await _looked(service, request, lambda engine: mark_view(engine, mark_number(engine, id), kind))
     return Response(data, media_type="image/webp", headers=KEPT)
 
 
@@ -173,9 +175,11 @@ async def view(id: str, kind: Literal["full", "figurative", "inner"], service: S
     summary="What the index knows of a mark",
     responses={**described(MarkDocument, "The mark."), **problems(404)},
 )
-async def mark(id: str, service: ServiceOf) -> Response:
+async def mark(request: Request, id: str, service: ServiceOf) -> Response:
     """All but where its picture lies."""
-    return json_answer(await _looked(service, lambda engine: mark_document(engine, mark_number(engine, id))))
+    return json_answer(
+        await _looked(service, request, lambda engine: mark_document(engine, mark_number(engine, id)))
+    )
 
 
 @router.get(
@@ -184,7 +188,7 @@ async def mark(id: str, service: ServiceOf) -> Response:
     summary="How many marks there are for each value",
     responses={**described(FacetsDocument, "Counts of the marks that satisfy the filter."), **problems(422)},
 )
-async def facets(service: ServiceOf, wanted: FilterQuery) -> Response:
+async def facets(request: Request, service: ServiceOf, wanted: FilterQuery) -> Response:
     """Vienna codes by division; of each attribute the hundred most frequent values."""
 
     def count(engine: Engine) -> dict[str, Any]:
@@ -198,7 +202,7 @@ async def facets(service: ServiceOf, wanted: FilterQuery) -> Response:
             "attributes": {name: dict(values) for name, values in found.attributes.items()},
         }
 
-    return json_answer(await _looked(service, count))
+    return json_answer(await _looked(service, request, count))
 
 
 @router.get("/health", tags=["service"], summary="Does the process live?", responses=described(State, "Yes."))
@@ -240,7 +244,7 @@ async def metrics(service: ServiceOf) -> Response:
     summary="What runs here",
     responses=described(VersionDocument, "The versions."),
 )
-async def version(service: ServiceOf) -> Response:
+async def version(request: Request, service: ServiceOf) -> Response:
     """Marklens, the network, the index."""
 
     def look(engine: Engine) -> dict[str, Any]:
@@ -258,7 +262,7 @@ async def version(service: ServiceOf) -> Response:
             "top": service.settings.top,
         }
 
-    return json_answer(await _looked(service, look))
+    return json_answer(await _looked(service, request, look))
 
 
 @router.post(
@@ -269,7 +273,7 @@ async def version(service: ServiceOf) -> Response:
 )
 async def reload(service: ServiceOf) -> Response:
     """Needs a key of the scope write. The service looks by itself too, every two seconds."""
-    return json_answer({"reloaded": await service.pictures.run(lambda _: service.refresh())})
+    return json_answer({"reloaded": await asyncio.to_thread(service.refresh)})
 
 
 async def _searched(service: Service, request: Request, options: Options, work: Work) -> Response:
@@ -286,6 +290,6 @@ def _who(request: Request) -> tuple[str, str]:
     return "address", request.client.host if request.client else "unknown"
 
 
-async def _looked(service: Service, work: Callable[[Engine], Any]) -> Any:
+async def _looked(service: Service, request: Request, work: Callable[[Engine], Any]) -> Any:
     """Short work beside the searches."""
-    return await service.pictures.run(lambda _: service.with_engine(work))
+    return await service.pictures.run(lambda _: service.with_engine(work), request)

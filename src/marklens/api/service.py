@@ -66,6 +66,7 @@ class Service:
         gauge("searches_running", "Searches that run.", lambda: self.inference.running)
         gauge("index_marks", "Living marks of the index.", self._marks)
         gauge("index_openings", "How often the index was opened.", lambda: index.openings)
+        gauge("index_stale", "1 while a changed index cannot be opened.", lambda: index.trouble is not None)
 
     def with_engine(self, work: Callable[[Engine], Value]) -> Value:
         """Do some work on the index as it is now; if it is changed just then, once more on the new one."""
@@ -134,7 +135,7 @@ def make_service(
 
     index = LivingIndex(folder.manifest, lambda: _open_warm(root, settings))
     ring = None if keys is None else KeyRing(keys)
-    watched = None if watch is None else ServedWatch(watch, recipe)
+    watched = None if watch is None else ServedWatch(watch, recipe, root)
     # pages of one search are cut from one ranking, which is as long as stage 1 goes
     serve = settings.serve.model_copy(update={"top": min(settings.serve.top, settings.search.depth)})
     return Service(serve, index, ring, hosts, watched, origin=lambda engine: origin_of(engine, settings))
@@ -150,10 +151,10 @@ def _open_warm(root: Path, settings: Settings) -> Engine:
     from marklens.assembly import open_engine
 
     engine = open_engine(root, settings)
-    engine.catalog.connect(settings.serve.workers + PICTURE_WORKERS + 1)
     picture = np.full((64, 64, 3), 255, np.uint8)
     picture[16:48, 16:48] = 0
     try:
+        engine.catalog.connect(settings.serve.workers + PICTURE_WORKERS + 1)
         engine.search(picture, top=1)
         engine.search_text("warm", top=1)
     except BaseException:

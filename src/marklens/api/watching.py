@@ -7,7 +7,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from loguru import logger
+
 from marklens.api.problems import ProblemError
+from marklens.core.errors import ArtifactError
 from marklens.core.resources import StopFlag
 from marklens.core.types import Mark, Pixels
 from marklens.engine import Engine
@@ -17,7 +20,7 @@ from marklens.watching.conflicts import Criteria
 from marklens.watching.filings import make_key
 from marklens.watching.reporting import conflicts_page, conflicts_table
 from marklens.watching.state import WatchState
-from marklens.watching.state_file import open_state, reporting
+from marklens.watching.state_file import open_state, reporting, require_portfolio
 from marklens.watching.watcher import find_conflicts
 
 Recipe = Callable[[Engine, Criteria], Mapping[str, Any]]
@@ -30,16 +33,19 @@ class ServedWatch:
     Args:
         path: of the state; no other watch may have it.
         recipe: of the index that an engine has open, whatever lies on the disk by now.
+        index: the folder of the index that is watched.
 
     Raises:
-        UsageError: another watch has the state, or the file is something else.
+        UsageError: another watch has the state, it is of another index, or the file is something else.
         ArtifactError: it is damaged, or of another version.
     """
 
-    def __init__(self, path: Path, recipe: Recipe) -> None:
+    def __init__(self, path: Path, recipe: Recipe, index: Path) -> None:
         self._path, self._recipe = path, recipe
-        self._open = ExitStack()
-        self._known_state = self._open.enter_context(open_state(path, any_thread=True))
+        with ExitStack() as opened:
+            self._known_state = opened.enter_context(open_state(path, any_thread=True))
+            require_portfolio(self._known_state, path, index)
+            self._open = opened.pop_all()
         self._lock = threading.Lock()
 
     def look(
@@ -122,8 +128,12 @@ class ServedWatch:
 
     @contextmanager
     def _state(self) -> Iterator[WatchState]:
-        with self._lock, reporting(self._path):
-            yield self._known_state
+        try:
+            with self._lock, reporting(self._path):
+                yield self._known_state
+        except ArtifactError as error:  # of the state: the index may be in the best of health
+            logger.error("{}", error)
+            raise ProblemError(500, "watch-broken", "the watch's memory is damaged: see the log") from error
 
 
 def require_watch(watch: ServedWatch | None) -> ServedWatch:

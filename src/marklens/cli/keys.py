@@ -18,7 +18,7 @@ def add(
         typer.Option("--write", help="It may also file marks with the watch and have the index opened anew."),
     ] = False,
     days: Annotated[
-        int | None, typer.Option(min=1, help="Days for which it opens.", show_default="for ever")
+        int | None, typer.Option(min=1, max=36_500, help="Days for which it opens.", show_default="for ever")
     ] = None,
 ) -> None:
     """Make a key and print it, this once: the file keeps only its hash.
@@ -52,7 +52,7 @@ def list_keys(keys: KeysOption) -> None:
 def end(
     id: Annotated[str, typer.Argument(help="Of the key, as 'list' shows it.", show_default=False)],
     keys: KeysOption,
-    hours: Annotated[float, typer.Option(min=0, help="In so many hours; 0 at once.")] = 0,
+    hours: Annotated[float, typer.Option(min=0, max=876_000, help="In so many hours; 0 at once.")] = 0,
 ) -> None:
     """Let a key open no more.
 

@@ -1,5 +1,6 @@
 """The entry point: global flags, one-line errors, exit statuses."""
 
+import inspect
 import io
 import sys
 from collections.abc import Sequence
@@ -52,6 +53,19 @@ app.command("demo")(demo.demo)
 app.command("serve")(serve.serve)
 app.add_typer(keys.app, name="keys")
 app.add_typer(vienna.app, name="vienna")
+
+
+def _let_help_flow(of: typer.Typer) -> None:
+    """Join the lines of each paragraph of a command's docstring: a terminal breaks them where it ends."""
+    for command in of.registered_commands:
+        paragraphs = (inspect.getdoc(command.callback) or "").split("\n\n") if command.callback else []
+        command.help = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+    for group in of.registered_groups:
+        if group.typer_instance:
+            _let_help_flow(group.typer_instance)
+
+
+_let_help_flow(app)
 
 
 def _print_version(wanted: bool) -> None:

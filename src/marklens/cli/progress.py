@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from time import monotonic
 
 from loguru import logger
@@ -67,6 +68,8 @@ class LogProgress:
         """Begin to count anew."""
         self._stage, self._total, self._done, self._skipped = stage, total, 0, 0
         self._started = self._said = monotonic()
+        if stage and total is None:
+            logger.info("{}: how long it takes is not known", stage)
 
     def advance(self, steps: int, skipped: bool = False) -> None:
         """Count, and log where the last line is old enough."""
@@ -77,7 +80,8 @@ class LogProgress:
             return
         self._said = now
         speed = (self._done - self._skipped) / (now - self._started)
-        left = f", about {(self._total - self._done) / speed:.0f} s left" if self._total and speed else ""
+        seconds = round((self._total - self._done) / speed) if self._total and speed else None
+        left = "" if seconds is None else f", about {timedelta(seconds=max(0, seconds))} left"
         logger.info("{}: {} of {}, {:.1f}/s{}", self._stage, self._done, self._total or "?", speed, left)
 
 

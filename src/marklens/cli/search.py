@@ -16,6 +16,7 @@ from marklens.cli.options import (
     print_json,
 )
 from marklens.core.errors import UsageError
+from marklens.core.file_names import follows_from
 from marklens.core.wording import counted
 
 if TYPE_CHECKING:
@@ -103,11 +104,12 @@ def hits_table(hits: tuple["Hit", ...], title: str) -> "Table":
     table = Table(title=title, title_justify="left")
     for heading, justify in (("rank", "right"), ("score", "right")):
         table.add_column(heading, justify=justify)  # type: ignore[arg-type]
-    for heading in ("file", "text", "year", "Vienna", "matched by"):
+    for heading in ("id", "file", "text", "year", "Vienna", "matched by"):
         table.add_column(heading, overflow="fold")
     for hit in hits:
         mark = hit.mark
-        cells = (mark.file, hit.words or "–", str(mark.year or "–"), " ".join(mark.vienna_codes) or "–")
+        id = "" if follows_from(mark.id, mark.file) else mark.id  # a file's own name need not stand twice
+        cells = (id, mark.file, hit.words or "–", str(mark.year or "–"), " ".join(mark.vienna_codes) or "–")
         views = " ↔ ".join(view.label for view in hit.views) or "text"
         table.add_row(str(hit.rank), f"{hit.score:.3f}", *map(escape, cells), views)
     return table

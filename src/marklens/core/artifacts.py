@@ -5,7 +5,8 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,19 +22,22 @@ _HALVES = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 """Of surrogate pairs, but for those that stand for the bytes of file names that are no UTF-8."""
 
 
-def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
-    """Let `write` fill a temporary file beside `path`, flush it to the disk and rename it.
+@contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """A temporary file beside `path` to fill: at the end it is flushed to the disk and takes that name.
 
     A crash at any moment leaves either the old file or the new one, never a part.
 
     Raises:
         DiskSpaceError: there is no room for it.
     """
-    write_together([path], lambda temporary: write(temporary[0]))
+    with atomic_together([path]) as (temporary,):
+        yield temporary
 
 
-def write_together(paths: Sequence[Path], write: Callable[[Sequence[Path]], None]) -> None:
-    """As `write_atomic`, for several files of one folder: none is renamed before all are written.
+@contextmanager
+def atomic_together(paths: Sequence[Path]) -> Iterator[Sequence[Path]]:
+    """As `atomic`, for several files of one folder: none takes its name before all are written.
 
     Raises:
         DiskSpaceError: there is no room for them.
@@ -42,7 +46,7 @@ def write_together(paths: Sequence[Path], write: Callable[[Sequence[Path]], None
     folder.mkdir(parents=True, exist_ok=True)
     temporary = [path.with_name(f".{path.name}.{os.getpid()}.tmp") for path in paths]
     try:
-        write(temporary)
+        yield temporary
         for made in temporary:
             with made.open("rb") as handle:
                 os.fsync(handle.fileno())
@@ -64,11 +68,8 @@ def write_together(paths: Sequence[Path], write: Callable[[Sequence[Path]], None
 
 def write_bytes(path: Path, data: bytes) -> None:
     """Write bytes atomically."""
-
-    def write(temporary: Path) -> None:
+    with atomic(path) as temporary:
         temporary.write_bytes(data)
-
-    write_atomic(path, write)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -259,6 +259,9 @@ class Filter:
     attributes: Mapping[str, str] = field(default_factory=dict)
     ids: frozenset[str] | None = None
 
+    def __hash__(self) -> int:  # a mapping has none
+        return hash((self.vienna, self.years, frozenset(self.attributes.items()), self.ids))
+
     def __bool__(self) -> bool:
         return bool(self.vienna or self.years or self.attributes or self.ids is not None)
 

@@ -3,12 +3,16 @@
 import os
 from pathlib import Path
 
+from loguru import logger
+
 from marklens.core.errors import DatasetError, UsageError
 from marklens.core.ports import Dataset
 from marklens.datasets.folder import FolderDataset
 from marklens.datasets.l3d import L3dDataset, metadata_files
 from marklens.datasets.manifest import MANIFEST_ENDINGS, ManifestDataset
 
+TABLES = MANIFEST_ENDINGS | {".json"}
+NOT_READ = "in it is not read; to read it, name it as the dataset (a CSV or JSONL file), or call it manifest"
 _LOOKED_FOR = (
     "looked for manifest.jsonl or manifest.csv, for images/ beside output_*.json or results.json (L3D), "
     "and for pictures (PNG, JPEG, WebP, GIF, TIFF, BMP, SVG)"
@@ -38,4 +42,7 @@ def open_dataset(path: Path) -> Dataset:
     folder = FolderDataset(path)
     if folder.is_empty():
         raise DatasetError(f"nothing usable in {path}: {_LOOKED_FOR}")
+    beside = sorted(file.name for file in path.iterdir() if file.suffix.lower() in TABLES)
+    if beside:
+        logger.info("{} is read as a folder of pictures: {} {}", path, beside[0], NOT_READ)
     return folder

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from marklens.core.artifacts import write_atomic
+from marklens.core.artifacts import atomic
 from marklens.core.errors import DatasetError
 from marklens.core.ports import Progress
 from marklens.core.types import Fault
@@ -45,27 +45,19 @@ def import_register(source: Path, images: Path, out: Path, progress: Progress) -
     dataset = RegisterDataset(source.absolute(), images.absolute())
     faults: Counter[str] = Counter()
     marks = 0
-
-    def write_errors(temporary_errors: Path) -> None:
-        with temporary_errors.open("w", encoding="utf-8") as errors:
+    progress.start("import", dataset.count())
+    with atomic(out / ERRORS) as listed, atomic(out / MANIFEST) as manifest:
+        with listed.open("w", encoding="utf-8") as errors, manifest.open("w", encoding="utf-8") as lines:
 
             def note(fault: Fault) -> None:
                 faults[fault.kind] += 1
                 errors.write(json.dumps(asdict(fault)) + "\n")
 
-            def write_marks(temporary: Path) -> None:
-                nonlocal marks
-                with temporary.open("w", encoding="utf-8") as lines:
-                    for mark in dataset.marks(note):
-                        lines.write(json.dumps(manifest_row(mark, out)) + "\n")
-                        marks += 1
-                        progress.advance(1)
-                if not marks:
-                    found = ", ".join(f"{count} × {kind}" for kind, count in faults.items()) or "nothing"
-                    raise DatasetError(f"no mark of {source} can be used ({found}): nothing was written")
-
-            write_atomic(out / MANIFEST, write_marks)
-
-    progress.start("import", dataset.count())
-    write_atomic(out / ERRORS, write_errors)
+            for mark in dataset.marks(note):
+                lines.write(json.dumps(manifest_row(mark, out)) + "\n")
+                marks += 1
+                progress.advance(1)
+        if not marks:
+            found = ", ".join(f"{count} × {kind}" for kind, count in faults.items()) or "nothing"
+            raise DatasetError(f"no mark of {source} can be used ({found}): nothing was written")
     return RegisterImport(marks, dict(faults))

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from marklens.core.artifacts import write_json, write_together
+from marklens.core.artifacts import atomic_together, write_json
 from marklens.core.errors import DatasetError, UsageError
 from marklens.core.ports import Dataset, Progress
 from marklens.core.types import Fault, Mark
@@ -198,15 +198,11 @@ def manifest_row(mark: Mark, folder: Path) -> dict[str, Any]:
 
 def _write(out: Path, dataset: Dataset, parts: Parts, progress: Progress) -> None:
     """Write one file a part, in one go through the dataset."""
-
-    def write(temporary: Sequence[Path]) -> None:
-        with ExitStack() as stack:
-            files = [stack.enter_context(path.open("w", encoding="utf-8")) for path in temporary]
-            for mark, part in _together(dataset.marks(lambda fault: None), parts.tolist()):
-                files[part].write(json.dumps(manifest_row(mark, out)) + "\n")
-                progress.advance(1)
-
-    write_together([out / f"{name}.jsonl" for name in PARTS], write)
+    with atomic_together([out / f"{name}.jsonl" for name in PARTS]) as temporary, ExitStack() as stack:
+        files = [stack.enter_context(path.open("w", encoding="utf-8")) for path in temporary]
+        for mark, part in _together(dataset.marks(lambda fault: None), parts.tolist()):
+            files[part].write(json.dumps(manifest_row(mark, out)) + "\n")
+            progress.advance(1)
 
 
 def _together(marks: Iterable[Mark], parts: Sequence[int]) -> Iterator[tuple[Mark, int]]:

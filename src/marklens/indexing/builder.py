@@ -4,7 +4,7 @@ import hashlib
 import math
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import islice
 from time import perf_counter
@@ -18,9 +18,8 @@ from marklens.core.errors import ArtifactError, UsageError
 from marklens.core.file_names import follows_from
 from marklens.core.ports import Dataset
 from marklens.core.types import Fault, Mark
-from marklens.embeddings.pca_reducer import PcaReducer
 from marklens.indexing.chunks import load_chunk
-from marklens.indexing.derive import derive, write_errors
+from marklens.indexing.derive import DeriveOptions, derive, write_errors
 from marklens.indexing.describing import Describer
 from marklens.indexing.folder import STORES, FolderLock, IndexFolder
 from marklens.indexing.manifest import Manifest, Recipe, checksums, load_complete, require_same
@@ -39,18 +38,14 @@ class BuildOptions:
     Attributes:
         chunk: marks written at a time.
         limit: take only the first marks of the dataset.
-        threads: for the graph; 1 makes it the same every time, 0 takes every core.
         store: where the vectors shall be, one of `folder.STORES`; None leaves them where they are.
-        form: how FAISS shall keep them, see `retrieval.faiss_forms`.
-        learned: the network's own reduction; None fits one.
+        derive: how all else is made.
     """
 
     chunk: int = 256
     limit: int | None = None
-    threads: int = 0
     store: str | None = None
-    form: str = "auto"
-    learned: PcaReducer | None = None
+    derive: DeriveOptions = field(default_factory=DeriveOptions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,25 +115,15 @@ def build_index(describer: Describer, dataset: Dataset, recipe: Recipe, options:
         folder.settle(0, len(done.sources))
         paths = folder.chunks(len(done.sources))
         written = write_errors(folder, faults, (fault for path in paths for fault in load_chunk(path).faults))
-        derived = derive(
-            folder,
-            len(done.sources),
-            recipe,
-            reducer=None,
-            threads=options.threads,
-            progress=describer.progress,
-            kind=kind,
-            form=options.form,
-            learned=options.learned,
-            stop=describer.stop,
-        )
+        how, chunks = replace(options.derive, store=kind), len(done.sources)
+        derived = derive(folder, chunks, recipe, how, describer.progress, describer.stop)
         manifest = Manifest(
             recipe=recipe,
             dataset=scope,
             store=kind,
             complete=True,
             source=source,
-            chunks=len(done.sources),
+            chunks=chunks,
             counts=counts(folder, before.removed, derived.views, written),
             removed=before.removed,
             rarity=derived.rarity,

@@ -42,16 +42,31 @@ class Derived:
     seconds: Mapping[str, float]
 
 
+@dataclass(frozen=True, slots=True)
+class DeriveOptions:
+    """How the files that a search reads are made.
+
+    Attributes:
+        store: where the vectors shall be, one of `folder.STORES`.
+        form: how FAISS shall keep them, see `retrieval.faiss_forms`.
+        threads: for the graph; 1 makes it the same every time, 0 takes every core.
+        learned: the network's own reduction; None fits one.
+        fitted: the reduction that the index has and keeps; None chooses one.
+    """
+
+    store: str = STORES[0]
+    form: str = "auto"
+    threads: int = 0
+    learned: PcaReducer | None = None
+    fitted: PcaReducer | None = None
+
+
 def derive(
     folder: IndexFolder,
     chunks: int,
     recipe: Recipe,
-    reducer: PcaReducer | None,
-    threads: int,
+    options: DeriveOptions,
     progress: Progress,
-    kind: str = "faiss",
-    form: str = "auto",
-    learned: PcaReducer | None = None,
     stop: StopFlag | None = None,
 ) -> Derived:
     """Make everything that a search reads from the first `chunks` chunks.
@@ -60,25 +75,21 @@ def derive(
         folder: the index.
         chunks: how many chunks belong to it.
         recipe: what the reduction shall be.
-        reducer: an already fitted reduction to keep, or None to choose one.
-        threads: for the graph; 1 makes it the same every time, 0 takes every core.
+        options: how the files are made.
         progress: hears how far it is.
-        kind: where the vectors shall be, one of `folder.STORES`.
-        form: how FAISS shall keep them, see `retrieval.faiss_forms`.
-        learned: the network's own reduction; None fits one.
         stop: looked at between the stages.
 
     Raises:
         Interrupted: `stop` was set.
         ArtifactError: no chunk holds a usable mark, or one is damaged.
     """
-    paths, watch = folder.chunks(chunks), Stopwatch(stop)
-    reducer = reducer or _reducer(paths, recipe, learned, progress)
+    paths, watch, kind = folder.chunks(chunks), Stopwatch(stop), options.store
+    reducer = options.fitted or _reducer(paths, recipe, options.learned, progress)
     reducer.save(folder.pca)
     watch.lap("pca")
     progress.start("graph", chunks)
-    plan = _plan(paths, reducer, form)
-    store = create_store(kind, reducer.dims, threads=threads, server=folder.server_of(kind), plan=plan)
+    plan, server = _plan(paths, reducer, options.form), folder.server_of(kind)
+    store = create_store(kind, reducer.dims, threads=options.threads, server=server, plan=plan)
     ids = _fill(store, _load(paths, progress), reducer)
     store.save(folder.vectors_of(kind))
     for other in STORES:

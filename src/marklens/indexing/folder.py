@@ -115,7 +115,7 @@ class IndexFolder:
         return [path for path in found if int(path.stem) >= number]
 
     def temporary(self) -> list[Path]:
-        """What `write_atomic` has under way, or left behind where it was killed."""
+        """What `atomic` has under way, or left behind where it was killed."""
         vectors = [self.vectors_of(store) for store in STORES]
         names = {path.name for path in (self.manifest, self.errors, *self.derived, *vectors)}
         patterns = [f".{name}.*.tmp" for name in names] + [

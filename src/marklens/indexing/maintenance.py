@@ -26,6 +26,7 @@ from marklens.indexing.builder import (
 )
 from marklens.indexing.chunks import Chunk, found_chunk, load_chunk
 from marklens.indexing.derive import (
+    DeriveOptions,
     derive,
     entries,
     listed_faults,
@@ -169,17 +170,8 @@ def compact(
         reducer = PcaReducer.load(folder.pca) if folder.pca.is_file() else None
         model, dims = str(manifest.recipe.model["hash"]), int(manifest.recipe.pca["dims"])
         learned = find_reducer(weights, model, dims) if weights else None
-        derived = derive(
-            folder,
-            manifest.chunks,
-            manifest.recipe,
-            reducer,
-            threads,
-            progress,
-            manifest.store,
-            form,
-            learned,
-        )
+        options = DeriveOptions(manifest.store, form, threads, learned, reducer)
+        derived = derive(folder, manifest.chunks, manifest.recipe, options, progress)
         manifest = replace(
             manifest,
             counts=counts(folder, {}, derived.views, manifest.counts["faults"]),

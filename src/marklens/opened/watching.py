@@ -1,6 +1,5 @@
 """A watch from its files: an index, new filings, what was told before, the reports."""
 
-import os
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -28,8 +27,8 @@ from marklens.settings import Settings
 from marklens.watching.conflicts import Conflict, Criteria
 from marklens.watching.recipe import recipe_of
 from marklens.watching.reporting import write_unwritten, write_waiting
-from marklens.watching.state import Report, WatchState
-from marklens.watching.state_file import open_state
+from marklens.watching.state import Report
+from marklens.watching.state_file import open_state, require_portfolio
 from marklens.watching.watcher import Looked, Watcher
 
 STATE = "watch.sqlite"
@@ -98,7 +97,7 @@ def watch(request: WatchRequest, settings: Settings, progress: Progress, stop: S
             open_state(state) as remembered,
             closing(Decoder(max(1, workers), settings.build.timeout)) as decoder,
         ):
-            _require_portfolio(remembered, state, request)
+            require_portfolio(remembered, state, request.index, request.recheck)
             reports = list(write_unwritten(remembered))
             # found by a run that was stopped: they shall not wait for this one, unless it looks at them again
             if remembered.waiting() and not request.recheck:
@@ -144,21 +143,6 @@ def _facts(request: WatchRequest, engine: Engine) -> dict[str, str]:
     if request.since is not None:
         facts["filed since"] = request.since.isoformat()
     return {**facts, "date": now(), "Marklens": __version__}
-
-
-def _require_portfolio(remembered: WatchState, state: Path, request: WatchRequest) -> None:
-    """Remember whose portfolio a state is of.
-
-    Raises:
-        UsageError: it is of another one, whose filings would count as looked at.
-    """
-    before, here = remembered.watched(), os.path.abspath(request.index)
-    if before not in {None, here} and not request.recheck:
-        raise UsageError(
-            f"{state} is of a watch over {before}: give another --state, or --recheck if {here} is that index"
-        )
-    if before != here:
-        remembered.watch(here)
 
 
 def _watched(engine: Engine, wanted: Filter) -> int:

@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 
-from marklens.core.artifacts import write_atomic
+from marklens.core.artifacts import atomic
 from marklens.core.errors import ArtifactError
 from marklens.core.file_names import fold
 from marklens.core.types import Bools, Filter, Mark, ReadText, ViewKind
@@ -18,11 +18,8 @@ from marklens.retrieval.catalog_filters import (
     REMOVED,
     Condition,
     Facets,
-    FilterKey,
     conditions,
     count_facets,
-    filter_key,
-    keyed_filter,
     marked,
 )
 from marklens.retrieval.catalog_schema import (
@@ -83,8 +80,7 @@ class Catalog:
         Raises:
             ValueError: two entries share a number or an id.
         """
-
-        def write(temporary: Path) -> None:
+        with atomic(path) as temporary:
             temporary.unlink(missing_ok=True)  # SQLite would go on with what a crash left there
             with new_database(temporary) as db, unique_rows():
                 db.executescript(f"PRAGMA user_version = {SCHEMA_VERSION}; {TABLES}")
@@ -92,8 +88,6 @@ class Catalog:
                 insert(db, entries)
                 db.execute("COMMIT")
                 db.executescript(INDEXES)
-
-        write_atomic(path, write)
 
     @staticmethod
     def open(path: Path, writable: bool = False) -> "Catalog":
@@ -219,7 +213,7 @@ class Catalog:
         changes = self._database.value("SELECT changes FROM state")
         if not filter and self._database.value(f"{REMOVED.sql} LIMIT 1") is None:
             return None
-        return self._cached_allowed(changes, filter_key(filter))
+        return self._cached_allowed(changes, filter)
 
     def figured(self) -> Bools:
         """Bool (capacity,), read-only: True at the number of each mark that has a view without its text."""
@@ -228,7 +222,7 @@ class Catalog:
     def facets(self, filter: Filter) -> Facets:
         """Count the living marks that satisfy the filter by Vienna division, year and attribute."""
         changes = self._database.value("SELECT changes FROM state")
-        return self._cached_facets(changes, filter_key(filter))
+        return self._cached_facets(changes, filter)
 
     def codes(self, parts: int) -> Codes:
         """Which living marks bear Vienna codes of so many parts (1..3), and how many bear each code."""
@@ -265,8 +259,8 @@ class Catalog:
         found.flags.writeable = False
         return found
 
-    def _find_allowed(self, changes: int, key: FilterKey) -> Bools:
-        asked = conditions(keyed_filter(key)) or [LIVING]  # a wrong one must not cost a connection
+    def _find_allowed(self, changes: int, filter: Filter) -> Bools:
+        asked = conditions(filter) or [LIVING]  # a wrong one must not cost a connection
         with self._database.reading() as db:
             found = ~marked(db, REMOVED)
             for condition in asked:
@@ -274,9 +268,10 @@ class Catalog:
         found.flags.writeable = False
         return found
 
-    def _find_facets(self, changes: int, key: FilterKey) -> Facets:
+    def _find_facets(self, changes: int, filter: Filter) -> Facets:
+        needed = conditions(filter)  # a wrong one must not cost a connection
         with self._database.reading() as db:
-            return count_facets(db, keyed_filter(key))
+            return count_facets(db, needed)
 
     def _find_codes(self, changes: int, parts: int) -> Codes:
         with self._database.reading() as db:

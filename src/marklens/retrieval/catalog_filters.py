@@ -43,8 +43,6 @@ class Facets:
     attributes: Mapping[str, Mapping[str, int]]
 
 
-FilterKey = tuple[tuple[str, ...], tuple[int, int] | None, tuple[tuple[str, str], ...], frozenset[str] | None]
-
 CAPACITY = "SELECT COALESCE(MAX(number) + 1, 0) FROM marks"
 """The largest number that was ever used, plus one."""
 LIVING = Condition("SELECT number FROM marks WHERE removed = 0")
@@ -75,9 +73,8 @@ def conditions(filter: Filter) -> list[Condition]:
     return found
 
 
-def count_facets(db: Connection, filter: Filter) -> Facets:
-    """Count the living marks that satisfy the filter by Vienna division, year and attribute."""
-    needed = conditions(filter)
+def count_facets(db: Connection, needed: Sequence[Condition]) -> Facets:
+    """Count the living marks that satisfy the conditions by Vienna division, year and attribute."""
     living = f"number NOT IN ({REMOVED.sql})"
     within = " AND ".join([living, *(f"number IN ({condition.sql})" for condition in needed)])
     parameters = [value for condition in needed for value in condition.parameters]
@@ -136,17 +133,6 @@ def _vienna(prefixes: tuple[str, ...]) -> Condition:
         f" {asked} code >= asked.value || '.' AND code < asked.value || '/'",
         (codes, codes),
     )
-
-
-def filter_key(filter: Filter) -> FilterKey:
-    """A filter as a key of a cache."""
-    return filter.vienna, filter.years, tuple(sorted(filter.attributes.items())), filter.ids
-
-
-def keyed_filter(key: FilterKey) -> Filter:
-    """Undo `filter_key`."""
-    vienna, years, attributes, ids = key
-    return Filter(vienna, years, dict(attributes), ids)
 
 
 def marked(db: Connection, condition: Condition) -> Bools:

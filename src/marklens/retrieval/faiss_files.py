@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-from marklens.core.artifacts import write_atomic
+from marklens.core.artifacts import atomic
 from marklens.core.errors import ArtifactError, last_line
 
 TRAILER = b"\nMARKLENS-HNSW-1"
-"""Ends every file: FAISS maps a file without noticing that its end is missing."""
+"""Ends files of float32: FAISS maps a file without noticing that its end is missing."""
 CODED_TRAILER = b"\nMARKLENS-FAISS2"
 """Ends those that a Marklens which knew only float32 could not read."""
 
@@ -16,12 +16,10 @@ def write_index(index: Any, path: Path, *, coded: bool) -> None:
     """Write an index, atomically: FAISS's own format with a trailer that FAISS does not look at."""
     import faiss
 
-    def write(temporary: Path) -> None:
+    with atomic(path) as temporary:
         faiss.write_index(index, str(temporary))
         with temporary.open("ab") as file:
             file.write(CODED_TRAILER if coded else TRAILER)
-
-    write_atomic(path, write)
 
 
 def read_index(path: Path, *, writable: bool) -> Any:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from marklens.core.arrays import ranges
-from marklens.core.artifacts import write_atomic
+from marklens.core.artifacts import atomic
 from marklens.core.errors import ArtifactError
 from marklens.core.types import PATCH_GRID, VIEW_BITS, Ids, LocalViews
 
@@ -99,32 +99,25 @@ def write_patch_store(path: Path, parts: Iterable[Part], dims: int, colors: int)
     Raises:
         ValueError: ids do not rise, or a part has other dims.
     """
-    views = 0
-
-    def write(temporary: Path) -> None:
-        nonlocal views
-        with temporary.open("wb") as file:
-            file.write(bytes(HEADER))
-            tables = _stream(file, parts, dims, colors)
-            views = len(tables["ids"])
-            rows = int(tables["starts"][-1])
-            header: dict[str, Any] = {
-                "__metadata__": {"kind": KIND},
-                "patches": {"dtype": "I8", "shape": [rows, dims], "data_offsets": [0, rows * dims]},
-            }
-            end = rows * dims
-            for name, table in tables.items():
-                file.write(table.tobytes())
-                kind = next(kind for kind, dtype in _TYPES.items() if table.dtype == dtype)
-                offsets = [end, end + table.nbytes]
-                header[name] = {"dtype": kind, "shape": list(table.shape), "data_offsets": offsets}
-                end += table.nbytes
-            file.seek(0)
-            file.write((HEADER - 8).to_bytes(8, "little"))
-            file.write(json.dumps(header).encode().ljust(HEADER - 8))
-
-    write_atomic(path, write)
-    return views
+    with atomic(path) as temporary, temporary.open("wb") as file:
+        file.write(bytes(HEADER))
+        tables = _stream(file, parts, dims, colors)
+        rows = int(tables["starts"][-1])
+        header: dict[str, Any] = {
+            "__metadata__": {"kind": KIND},
+            "patches": {"dtype": "I8", "shape": [rows, dims], "data_offsets": [0, rows * dims]},
+        }
+        end = rows * dims
+        for name, table in tables.items():
+            file.write(table.tobytes())
+            kind = next(kind for kind, dtype in _TYPES.items() if table.dtype == dtype)
+            offsets = [end, end + table.nbytes]
+            header[name] = {"dtype": kind, "shape": list(table.shape), "data_offsets": offsets}
+            end += table.nbytes
+        file.seek(0)
+        file.write((HEADER - 8).to_bytes(8, "little"))
+        file.write(json.dumps(header).encode().ljust(HEADER - 8))
+    return len(tables["ids"])
 
 
 def append_patches(path: Path, parts: Iterable[Part]) -> int:

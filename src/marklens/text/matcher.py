@@ -14,7 +14,6 @@ from marklens.core.types import Bools
 from marklens.text.explanation import Explanation, explain
 from marklens.text.forms import form_of, texts_of
 from marklens.text.phonetic import compare
-from marklens.text.sounds import Reader
 from marklens.text.text_index import TextIndex
 from marklens.text.vocabulary import Numbers
 
@@ -24,12 +23,10 @@ class TextMatcher:
     """Compares the text of a query with the texts of marks.
 
     Attributes:
-        index: the texts of all marks, or None where there is none: then only given texts can be compared.
-        reader: who reads texts aloud where there is no index; with one, the index's reader reads.
+        index: the texts of all marks; its reader reads given texts too.
     """
 
-    index: TextIndex | None = None
-    reader: Reader = "rules"
+    index: TextIndex
 
     def candidates(
         self, text: str, k: int, allowed: Bools | None = None, least: float = 0.0
@@ -42,8 +39,6 @@ class TextMatcher:
             allowed: bool (marks,), True for each mark number that may be returned; None allows all.
             least: marks below this score are left out; unrelated names mostly score below 0.4.
         """
-        if self.index is None:
-            return []
         numbers, likeness = self.index.search(text, k, allowed)
         found = zip(numbers.tolist(), likeness.total.tolist(), strict=True)
         return [(number, score) for number, score in found if score >= least]
@@ -58,26 +53,20 @@ class TextMatcher:
         Returns:
             score by mark number, without the marks whose text says nothing; empty if the query says nothing.
         """
-        query = form_of(text, self._reader)
-        forms = {number: form_of(words, self._reader) for number, words in texts.items() if words}
+        query = form_of(text, self.index.reader)
+        forms = {number: form_of(words, self.index.reader) for number, words in texts.items() if words}
         forms = {number: form for number, form in forms.items() if form.words}
         if not query.words or not forms:
             return {}
-        total = compare(query, texts_of(list(forms.values()), self._reader)).total
+        total = compare(query, texts_of(list(forms.values()), self.index.reader)).total
         return dict(zip(forms, total.tolist(), strict=True))
 
     def scores_of(self, text: str, numbers: Numbers) -> dict[int, float]:
         """As `scores`, for marks of the index, int64 (n,): their texts need not be read again."""
-        if self.index is None:
-            return {}
         found = self.index.likeness(text, numbers)
         known = ~np.isnan(found)
         return dict(zip(numbers[known].tolist(), found[known].tolist(), strict=True))
 
     def explain(self, text: str, other: str) -> Explanation | None:
         """Why two texts are alike, sound by sound; None if either says nothing."""
-        return explain(text, other, self._reader)
-
-    @property
-    def _reader(self) -> Reader:
-        return self.reader if self.index is None else self.index.reader
+        return explain(text, other, self.index.reader)

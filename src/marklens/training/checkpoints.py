@@ -14,10 +14,10 @@ from loguru import logger
 from torch import Tensor
 
 from marklens.core.artifacts import (
+    atomic,
     read_json,
     remove_temporary,
     require_disk_space,
-    write_atomic,
     write_json,
 )
 from marklens.core.errors import ArtifactError, UsageError, first_line
@@ -158,4 +158,5 @@ def recipe_of(backbone: Backbone) -> dict[str, Any]:
 
 
 def _write(path: Path, content: Mapping[str, Any]) -> None:
-    write_atomic(path, lambda temporary: torch.save({"format": FORMAT, **content}, temporary))
+    with atomic(path) as temporary:
+        torch.save({"format": FORMAT, **content}, temporary)

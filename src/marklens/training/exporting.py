@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from marklens.core.artifacts import write_atomic
+from marklens.core.artifacts import atomic
 from marklens.core.errors import MissingExtraError, ModelError
 from marklens.core.types import Pixels, Vectors
 from marklens.training.backbones import Backbone, Describer, fit_to_views
@@ -107,19 +107,15 @@ def export_onnx(
         MissingExtraError: the package onnx is not installed.
     """
     backbone = fit_to_views(backbone, size)
-    made: list[Agreement] = []
-
-    def write(temporary: Path) -> None:
+    with atomic(out) as temporary:
         write_plain(backbone, temporary, size)
         if precision == "fp16":
             to_half(temporary)
         elif precision == "int8":
             quantise(temporary, check)
-        made.append(agreement(temporary, backbone, check))
-        made[0].require(precision)
-
-    write_atomic(out, write)
-    return made[0]
+        made = agreement(temporary, backbone, check)
+        made.require(precision)
+    return made
 
 
 def write_plain(backbone: Backbone, path: Path, size: int = VIEW_SIZE) -> None:

@@ -96,6 +96,27 @@ def open_state(path: Path, any_thread: bool = False) -> Iterator[WatchState]:
         yield WatchState(db)
 
 
+def require_portfolio(remembered: WatchState, path: Path, index: Path, recheck: bool = False) -> None:
+    """Remember whose portfolio a state is of.
+
+    Args:
+        remembered: the state.
+        path: of it.
+        index: the folder of the index that is watched.
+        recheck: everything will be looked at anew.
+
+    Raises:
+        UsageError: it is of another one, whose filings would count as looked at.
+    """
+    before, here = remembered.watched(), os.path.abspath(index)
+    if before not in {None, here} and not recheck:
+        raise UsageError(
+            f"{path} is of a watch over {before}: give another state, or --recheck if {here} is that index"
+        )
+    if before != here:
+        remembered.watch(here)
+
+
 @contextmanager
 def reporting(path: Path) -> Iterator[None]:
     """Turn what SQLite says of a state into one line of ours."""

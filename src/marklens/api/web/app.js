@@ -110,9 +110,14 @@ $("crop").addEventListener("change", () => {
   const part = ["x", "y", "w", "h"].map((name) => Number($(`crop-${name}`).value));
   if (part[2] > 0 && part[3] > 0) { setCrop(part); later(); }
 });
+$("crop").addEventListener("invalid", () => { $("crop").open = true; }, true); // a hidden field cannot tell what is wrong
 $("crop-off").addEventListener("click", () => { setCrop(null); later(); });
 $("clear").addEventListener("click", clearPicture);
-$("file").addEventListener("change", () => { if ($("file").files[0]) takeFile($("file").files[0]); });
+$("file").addEventListener("change", () => {
+  const [file] = $("file").files;
+  $("file").value = ""; // else the same file could not be chosen again
+  if (file) takeFile(file);
+});
 const brings = (event) => event.dataTransfer.types.includes("Files"); // words go where they are dropped
 for (const kind of ["dragenter", "dragover"]) document.addEventListener(kind, (event) => {
   if (brings(event)) { event.preventDefault(); $("drop").classList.add("over"); }
@@ -145,7 +150,8 @@ async function loadFacets() {
     element("option", { value: code }, `${facet.name} (${facet.count})`)));
   const years = Object.keys(found.years);
   if (years.length) { $("from").placeholder = years[0]; $("to").placeholder = years.at(-1); }
-  for (const [name, values] of Object.entries(found.attributes)) showAttribute(name, values);
+  const gone = [...document.querySelectorAll("#attributes select")].map((each) => [each.name, {}]);
+  for (const [name, values] of Object.entries({ ...Object.fromEntries(gone), ...found.attributes })) showAttribute(name, values);
 }
 function showAttribute(name, values) {
   let select = [...document.querySelectorAll("#attributes select")].find((each) => each.name === name);
@@ -245,6 +251,8 @@ async function search(further = false) { // whether there was an answer
   $("results").classList.toggle("stale", changing);
   try {
     const answer = await ask(asked, { top, offset }, running.signal);
+    if (state.record && answer.record.index !== state.record.index) forgetPictures();
+    if (further && answer.record.index !== state.record.index) return search(); // two rankings are not one
     state.asked = asked;
     state.hits = further ? [...state.hits, ...answer.hits] : answer.hits;
     state.record = answer.record;
@@ -271,6 +279,10 @@ function loaded(id, kind) {
   }
   return pictures.get(path);
 }
+function forgetPictures() { // those of another index may be others
+  for (const found of pictures.values()) found.then(({ address }) => URL.revokeObjectURL(address)).catch(() => {});
+  pictures.clear();
+}
 async function picture(id, kind) { return (await loaded(id, kind)).address; }
 function title(hit) { return hit.text || hit.read_text?.text || hit.id; }
 function showHits(more, note, known) {
@@ -294,9 +306,9 @@ function card(hit) {
       element("span", { className: "score" }, hit.score.toFixed(2))),
     element("p", { className: "origin" }, [hit.year, hit.id, hit.vienna_codes.join(" ")].filter(Boolean).join(" · ")),
     bars(hit.scores),
-    element("div", { className: "acts" }, element("label", {}, box, "select"),
-      element("button", { type: "button", className: "why", onclick: () => showReasons(hit), "aria-label": `Why ${title(hit)}` }, "Why?"),
-      element("button", { type: "button", onclick: () => takeMark(hit).catch(complain), "aria-label": `Search for ${title(hit)}` }, "Search this")));
+    element("div", { className: "acts" }, element("label", {}, box, "select", element("span", { className: "unseen" }, ` ${hit.rank}, ${title(hit)}`)),
+      element("button", { type: "button", className: "why", onclick: () => showReasons(hit), "aria-label": `Why? ${title(hit)}` }, "Why?"),
+      element("button", { type: "button", onclick: () => takeMark(hit).catch(complain), "aria-label": `Search this: ${title(hit)}` }, "Search this")));
   made.classList.toggle("chosen", box.checked);
   return made;
 }
@@ -330,12 +342,14 @@ async function reasonParts(answer, hit, asked) {
   const { reason } = hit, parts = [];
   if (reason.patches) {
     const [ours, theirs] = reason.views;
-    const query = answer.query.view_rows?.[reason.row] ?? await picture(asked, `views/${ours}`);
-    const mark = await picture(hit.id, `views/${theirs}`);
-    parts.push(element("div", { className: "pair" },
-      element("figure", {}, overlay(query, reason.patches, "query"), element("figcaption", {}, `what you gave, ${ours} view`)),
-      element("figure", {}, overlay(mark, reason.patches, "mark"), element("figcaption", {}, `${title(hit)}, ${theirs} view`))),
-      element("p", { className: "soft" }, "The same colour marks the same part; the stronger, the more it adds."));
+    try {
+      const query = answer.query.view_rows?.[reason.row] ?? await picture(asked, `views/${ours}`);
+      const mark = await picture(hit.id, `views/${theirs}`);
+      parts.push(element("div", { className: "pair" },
+        element("figure", {}, overlay(query, reason.patches, "query"), element("figcaption", {}, `what you gave, ${ours} view`)),
+        element("figure", {}, overlay(mark, reason.patches, "mark"), element("figcaption", {}, `${title(hit)}, ${theirs} view`))),
+        element("p", { className: "soft" }, "The same colour marks the same part; the stronger, the more it adds."));
+    } catch (error) { parts.push(element("p", { className: "soft" }, error.message)); } // scores and sounds say something too
   }
   const steps = reason.words?.alignment?.steps;
   if (steps) {

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 
-from marklens.core.artifacts import write_atomic
+from marklens.core.artifacts import atomic
 from marklens.core.ports import Dataset
 from marklens.core.types import Fault, Mark
 from marklens.datasets.analysis.checkpoint import Piece, digest_of
@@ -50,15 +50,11 @@ class Reading:
 
     def write_errors(self, path: Path, failures: Sequence[Failure]) -> None:
         """Write ``errors.jsonl`` as the index build does: faults of the metadata, then of the pictures."""
-
-        def write(temporary: Path) -> None:
-            with temporary.open("wb") as file:
-                file.write(self._faults.getbuffer())
-                for failure in failures:
-                    fault = Fault(self.files[failure.place], failure.kind, failure.reason)
-                    file.write(_line("picture", fault))
-
-        write_atomic(path, write)
+        with atomic(path) as temporary, temporary.open("wb") as file:
+            file.write(self._faults.getbuffer())
+            for failure in failures:
+                fault = Fault(self.files[failure.place], failure.kind, failure.reason)
+                file.write(_line("picture", fault))
 
     def _add(self, mark: Mark) -> str:
         path = str(mark.path)

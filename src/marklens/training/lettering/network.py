@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from marklens.core.artifacts import write_atomic
+from marklens.core.artifacts import atomic
 
 CHANNELS = (12, 24, 48, 64)
 """At a half, a quarter, an eighth and a sixteenth of the picture: 0.27 million weights, 5 ms at 256×256."""
@@ -76,14 +76,10 @@ def _doubled(features: Tensor) -> Tensor:
 
 def export_onnx(network: LetteringNet, path: Path) -> None:
     """Write the network as ONNX with free height and width, atomically."""
-
-    def write(temporary: Path) -> None:
-        free = {"picture": {2: "height", 3: "width"}, "lettering": {2: "half_height", 3: "half_width"}}
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # the new exporter wants onnxscript
-            torch.onnx.export(
-                network.eval(), (torch.zeros(1, 3, 64, 96),), str(temporary), dynamo=False,
-                input_names=["picture"], output_names=["lettering"], dynamic_axes=free, opset_version=OPSET,
-            )  # fmt: skip
-
-    write_atomic(path, write)
+    free = {"picture": {2: "height", 3: "width"}, "lettering": {2: "half_height", 3: "half_width"}}
+    with atomic(path) as temporary, warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # the new exporter wants onnxscript
+        torch.onnx.export(
+            network.eval(), (torch.zeros(1, 3, 64, 96),), str(temporary), dynamo=False,
+            input_names=["picture"], output_names=["lettering"], dynamic_axes=free, opset_version=OPSET,
+        )  # fmt: skip

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from marklens.core.artifacts import load_arrays, save_arrays, write_atomic
+from marklens.core.artifacts import atomic, load_arrays, save_arrays
 from marklens.core.errors import ArtifactError
 from marklens.core.types import Ids, Pixels
 from marklens.training.pairs.view_parts import ViewPart, pack_masks, unpack_masks
@@ -107,15 +107,11 @@ def regroup(root: Path, groups: Ids, source: str | None = None) -> None:
 
 def write_pixels(path: Path, parts: Iterable[Pixels], views: int, size: int) -> None:
     """Stream pixels into one ``.npy`` file, atomically; one part is in memory at a time."""
-
-    def write(temporary: Path) -> None:
-        with temporary.open("wb") as file:
-            head = {"descr": "|u1", "fortran_order": False, "shape": (views, size, size, 3)}
-            np.lib.format.write_array_header_1_0(file, head)
-            for pixels in parts:
-                file.write(np.ascontiguousarray(pixels).data)
-
-    write_atomic(path, write)
+    with atomic(path) as temporary, temporary.open("wb") as file:
+        head = {"descr": "|u1", "fortran_order": False, "shape": (views, size, size, 3)}
+        np.lib.format.write_array_header_1_0(file, head)
+        for pixels in parts:
+            file.write(np.ascontiguousarray(pixels).data)
 
 
 def write_tables(

@@ -25,12 +25,13 @@ from marklens.datasets.icons.selecting import held_out, select_split
 from marklens.datasets.opening import open_dataset
 from marklens.indexing.preparing import InProcessPreparer, PoolPreparer
 from marklens.preprocessing.pipeline import ViewMaker, ViewOptions
+from marklens.preprocessing.prepared import Preparer
 from marklens.preprocessing.text_detector import NoDetector
 from marklens.train_assembly import index_masks
 from marklens.training.pairs.groups import looks_of
 from marklens.training.pairs.masked_preparer import MaskedPreparer, Masks
 from marklens.training.pairs.packed_views import packed_masks
-from marklens.training.pairs.packing import Preparer, pack_views
+from marklens.training.pairs.packing import pack_views
 
 Groups = Mapping[str, Sequence[str]]
 

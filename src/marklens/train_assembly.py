@@ -14,10 +14,11 @@ import torch
 from marklens import assembly
 from marklens.core.errors import UsageError, first_line
 from marklens.core.file_names import FileFinder
+from marklens.core.groups import read_groups
 from marklens.core.ports import Progress
 from marklens.core.resources import StopFlag
 from marklens.core.types import Mark
-from marklens.datasets.grouping import groups_of, read_groups
+from marklens.datasets.grouping import groups_of
 from marklens.datasets.icons.brand_split import SPLITS, Split
 from marklens.datasets.icons.selecting import held_out, select_split
 from marklens.datasets.opening import open_dataset
@@ -27,6 +28,7 @@ from marklens.indexing.folder import IndexFolder
 from marklens.indexing.manifest import load_complete
 from marklens.indexing.preparing import InProcessPreparer, PoolPreparer
 from marklens.preprocessing.pipeline import ViewMaker, ViewOptions
+from marklens.preprocessing.prepared import Preparer
 from marklens.preprocessing.text_detector import NoDetector
 from marklens.retrieval.catalog import Catalog
 from marklens.settings import Settings, TrainSettings
@@ -42,7 +44,7 @@ from marklens.training.moco import LearnerOptions, PairLearner
 from marklens.training.pairs.groups import LEFT_OUT, alike, keep_apart, looks_of, spread_around
 from marklens.training.pairs.masked_preparer import MaskedPreparer, Masks, catalog_masks
 from marklens.training.pairs.packed_views import TABLES, PackedViews
-from marklens.training.pairs.packing import Preparer, pack_views
+from marklens.training.pairs.packing import pack_views
 from marklens.training.pairs.pair_source import LoaderOptions, PackedPairs
 from marklens.training.pairs.positives import PositiveShares
 from marklens.training.run_state import LoopOptions, Outcome

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from marklens.core.errors import UsageError
+from marklens.core.groups import read_groups
 from marklens.core.types import Fault
-from marklens.datasets.grouping import cluster, find_groups, groups_of, read_groups
+from marklens.datasets.grouping import cluster, find_groups, groups_of
 
 
 def test_groups_that_share_a_file_are_one_cluster() -> None:

@@ -16,9 +16,10 @@ from PIL import Image
 
 from marklens.core.errors import ModelError
 from marklens.core.types import Mark, Pixels
-from marklens.indexing.preparing import InProcessPreparer, PoolPreparer, Prepared
-from marklens.indexing.worker import Worker
+from marklens.core.worker import Worker
+from marklens.indexing.preparing import InProcessPreparer, PoolPreparer
 from marklens.preprocessing.pipeline import PreparedMark, ViewMaker, ViewOptions
+from marklens.preprocessing.prepared import Prepared
 from marklens.preprocessing.text_detector import NoDetector
 
 CRASH, EXIT, HANG, RAISE, MEMORY, CTRL_C = range(201, 207)

@@ -19,8 +19,9 @@ from marklens.datasets.icons.brand_split import SPLITS, split_of
 from marklens.datasets.icons.selecting import brand_known_by, held_out, select_split
 from marklens.datasets.opening import open_dataset
 from marklens.indexing.folder import IndexFolder
-from marklens.indexing.preparing import InProcessPreparer, Prepared
+from marklens.indexing.preparing import InProcessPreparer
 from marklens.preprocessing.pipeline import PreparedMark, ViewMaker, ViewOptions
+from marklens.preprocessing.prepared import Prepared
 from marklens.preprocessing.text_detector import NoDetector, create_text_detector
 from marklens.retrieval.catalog import Catalog
 from marklens.training.pairs import packing

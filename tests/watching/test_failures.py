@@ -104,7 +104,7 @@ def test_what_kills_or_hangs_a_decoder_costs_itself(
     (pair / "a2.png").write_bytes(b"hang")
     monkeypatch.setenv("MARKLENS_BUILD__WORKERS", "1")
     monkeypatch.setenv("MARKLENS_BUILD__TIMEOUT", "8")
-    monkeypatch.setattr("marklens.indexing.decoding._guarded", deadly)
+    monkeypatch.setattr("marklens.core.decoding._guarded", deadly)
     answer = watch()
     assert [(fault["item"], fault["kind"]) for fault in answer["faults"]] == [
         ("a1.png", "crashed"), ("a2.png", "hung"),

@@ -12,10 +12,10 @@ from marklens.api.metrics import Metrics
 from marklens.api.searching import Options, Searcher
 from marklens.api.watching import ServedWatch
 from marklens.core.byte_cache import ByteCache
+from marklens.core.decoding import Decoder
 from marklens.core.errors import ArtifactError, MarklensError
 from marklens.core.resources import StopFlag
 from marklens.engine import Engine
-from marklens.indexing.decoding import Decoder
 from marklens.indexing.folder import IndexFolder
 from marklens.opened.record import Origin, origin_of
 from marklens.settings import ServeSettings, Settings

@@ -136,7 +136,8 @@ def _categories(text: str) -> tuple[str, ...]:
 
 
 def _groups(dataset: Path, given: Path | None) -> "Iterable[tuple[str, Sequence[str]]]":
-    from marklens.datasets.grouping import groups_of, read_groups
+    from marklens.core.groups import read_groups
+    from marklens.datasets.grouping import groups_of
 
     return (read_groups(given) if given else groups_of(dataset)).items()
 

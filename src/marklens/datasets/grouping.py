@@ -1,6 +1,5 @@
 """Files that belong together: brands of a groups file, duplicates; looked up among the marks of a dataset."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -9,8 +8,8 @@ import numpy.typing as npt
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
-from marklens.core.errors import UsageError
 from marklens.core.file_names import FileFinder
+from marklens.core.groups import read_groups
 from marklens.core.ports import OnFault
 from marklens.core.types import Fault
 
@@ -18,23 +17,6 @@ GROUPS = "groups.json"
 
 NumberedGroups = Sequence[tuple[str, Sequence[int]]]
 """The name of each group and the places of its files among the marks, each once."""
-
-
-def read_groups(path: Path) -> Mapping[str, Sequence[str]]:
-    """Read ``{"group": ["file", …], …}``.
-
-    Raises:
-        UsageError: the file is missing or holds something else.
-    """
-    try:
-        document = json.loads(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
-        raise UsageError(f"{path} does not exist: give a JSON file of groups") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise UsageError(f"{path} cannot be read as JSON ({error}): mend it or give another") from error
-    if not isinstance(document, dict) or not all(map(_is_names, document.values())):
-        raise UsageError(f'{path} must hold {{"group name": ["file", …], …}}: mend it or give another')
-    return document
 
 
 def groups_of(dataset: Path) -> Mapping[str, Sequence[str]]:
@@ -75,7 +57,3 @@ def cluster(groups: NumberedGroups, marks: int) -> npt.NDArray[np.int64]:
     links = sparse.coo_array((np.ones(len(ends), np.int8), (first, second)), (marks, marks))
     _, clusters = connected_components(links, directed=False)
     return np.asarray(clusters, np.int64)
-
-
-def _is_names(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(name, str) for name in value)

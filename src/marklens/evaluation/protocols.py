@@ -1,6 +1,5 @@
 """What is asked: queries with the marks that ought to be found, made from a groups file."""
 
-import json
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -9,6 +8,8 @@ from typing import Any, Literal
 
 from marklens.core.errors import UsageError
 from marklens.core.file_names import FileFinder
+from marklens.core.groups import read_document
+from marklens.core.groups import read_groups as read_named
 from marklens.core.types import Fault
 
 Protocol = Literal["default", "metu"]
@@ -69,7 +70,7 @@ def read_groups(path: Path, files: Mapping[int, str]) -> Groups:
     Raises:
         UsageError: the file is missing or damaged, or no group has two marks of this gallery.
     """
-    document = _by_name(path) if path.is_dir() else _read_document(path)
+    document = _by_name(path) if path.is_dir() else read_named(path)
     find = FileFinder(files).find
     members: dict[str, tuple[int, ...]] = {}
     faults: list[Fault] = []
@@ -127,7 +128,7 @@ def read_pairs(
     Raises:
         UsageError: the file is missing or damaged, or no pair that counts has both marks in this gallery.
     """
-    rows = _read_json(path, dict)
+    rows = read_document(path)
     if isinstance(rows, dict) and rows.get("kind") == "dissimilar":
         raise UsageError(f"the pairs of {path} are dissimilar: give similar_pairs.json")
     pairs = rows.get("pairs") if isinstance(rows, dict) else None
@@ -174,31 +175,6 @@ def _by_name(folder: Path) -> dict[str, list[str]]:
     return groups
 
 
-def _read_document(path: Path) -> dict[str, list[str]]:
-    document = _read_json(path, _unique)
-    if not isinstance(document, dict) or not all(map(_is_names, document.values())):
-        raise UsageError(f'{path} must hold {{"group name": ["file", …], …}}: mend it or make it again')
-    return document
-
-
-def _read_json(path: Path, make: Callable[[list[tuple[str, Any]]], Any]) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=make)
-    except FileNotFoundError:
-        raise UsageError(f"{path} does not exist: give a JSON file of groups or pairs") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise UsageError(f"{path} cannot be read as JSON ({error}): mend it or make it again") from error
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Refuse what JSON would silently drop: two groups of one name."""
-    document = dict(pairs)
-    if len(document) < len(pairs):
-        twice = next(name for name, _ in pairs if [key for key, _ in pairs].count(name) > 1)
-        raise ValueError(f"the group {twice!r} stands there twice")
-    return document
-
-
 def _both(
     row: Mapping[str, Any], find: Callable[[str], list[int]], faults: list[Fault]
 ) -> tuple[int, int] | None:
@@ -228,10 +204,6 @@ def _group_of(row: Mapping[str, Any]) -> tuple[str, str] | None:
 
 def _is_pair(row: object) -> bool:
     return isinstance(row, dict) and isinstance(row.get("a"), str) and isinstance(row.get("b"), str)
-
-
-def _is_names(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(name, str) for name in value)
 
 
 def _look_up(

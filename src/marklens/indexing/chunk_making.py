@@ -9,7 +9,7 @@ import numpy as np
 from marklens.core.types import PATCH_GRID
 from marklens.embeddings.view_describer import ViewDescriber
 from marklens.indexing.chunks import UNKNOWN, Chunk
-from marklens.indexing.preparing import Prepared
+from marklens.preprocessing.prepared import Prepared
 
 
 def make_chunk(

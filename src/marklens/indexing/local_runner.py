@@ -2,29 +2,17 @@
 
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Protocol, Self
+from typing import Self
 
 from marklens.core.types import Mark
 from marklens.embeddings.view_describer import ViewDescriber
 from marklens.indexing.chunk_making import make_chunk
 from marklens.indexing.chunks import Chunk
 from marklens.indexing.describing import Task
-from marklens.indexing.preparing import Prepared
+from marklens.preprocessing.prepared import Prepared, Preparer
 
 GROUP = 16
 """Marks a worker takes at a time: enough to forget the cost of handing them over, few enough to share out."""
-
-
-class Preparer(Protocol):
-    """Makes views of groups of marks, in order."""
-
-    def prepare(self, groups: Iterable[Sequence[Mark]]) -> Iterator[list[Prepared]]:
-        """Yield each group's outcome."""
-        ...
-
-    def close(self) -> None:
-        """End the workers."""
-        ...
 
 
 class LocalRunner:

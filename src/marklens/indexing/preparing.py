@@ -3,7 +3,6 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from queue import SimpleQueue
 from time import perf_counter
 
@@ -12,24 +11,14 @@ from loguru import logger
 from marklens.core.errors import PictureError
 from marklens.core.images import read_picture
 from marklens.core.types import Fault, Mark
-from marklens.indexing.worker import Worker, WorkerLost
+from marklens.core.worker import Worker, WorkerLost
 from marklens.preprocessing.mask_store import encode_mask
-from marklens.preprocessing.pipeline import PreparedMark, ViewMaker
+from marklens.preprocessing.pipeline import ViewMaker
+from marklens.preprocessing.prepared import Prepared
 from marklens.text.extractor import words_said
 
 ViewMakerFactory = Callable[[], ViewMaker]
 """Makes a worker's own `ViewMaker`; must survive pickling, as a partial of a module's function does."""
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """What became of one mark: either views (with the encoded text mask, if any) or a fault."""
-
-    mark: Mark
-    result: PreparedMark | None
-    mask: bytes | None
-    fault: Fault | None
-    decode_seconds: float = 0.0
 
 
 def prepare_mark(mark: Mark, maker: ViewMaker) -> Prepared:

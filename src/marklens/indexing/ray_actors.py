@@ -14,8 +14,7 @@ from marklens.embeddings.view_describer import ViewDescriber
 from marklens.indexing.chunk_making import make_chunk
 from marklens.indexing.chunks import Chunk
 from marklens.indexing.describing import Task
-from marklens.indexing.local_runner import Preparer
-from marklens.indexing.preparing import Prepared
+from marklens.preprocessing.prepared import Prepared, Preparer
 
 if TYPE_CHECKING:
     import pyarrow

@@ -13,7 +13,6 @@ from marklens.core.resources import StopFlag
 from marklens.embeddings.view_describer import ViewDescriber
 from marklens.indexing.chunks import Chunk
 from marklens.indexing.describing import Task
-from marklens.indexing.local_runner import Preparer
 from marklens.indexing.ray_actors import (
     Described,
     DescribingActor,
@@ -25,6 +24,7 @@ from marklens.indexing.ray_actors import (
     unpacked,
 )
 from marklens.indexing.ray_cluster import Cluster, connected, last_line, shares
+from marklens.preprocessing.prepared import Preparer
 
 LOOK_SECONDS = 0.2
 """Between two looks at the stop flag."""

@@ -11,6 +11,7 @@ from loguru import logger
 
 from marklens import __version__
 from marklens.assembly import open_engine
+from marklens.core.decoding import Decoder
 from marklens.core.errors import Interrupted, UsageError
 from marklens.core.images import decode
 from marklens.core.ports import Progress
@@ -19,7 +20,6 @@ from marklens.core.types import Filter
 from marklens.core.wording import counted
 from marklens.datasets.opening import open_dataset
 from marklens.engine import Engine
-from marklens.indexing.decoding import Decoder
 from marklens.opened.reasons import page_reason
 from marklens.opened.record import now
 from marklens.pages.results_page import conditions

@@ -8,6 +8,7 @@ import numpy as np
 
 from marklens.core.errors import PictureError, UsageError
 from marklens.core.file_names import FileFinder
+from marklens.core.groups import read_groups
 from marklens.core.images import read_picture
 from marklens.core.ink import find_ground, find_ink, ink_box
 from marklens.core.ports import OnFault
@@ -16,7 +17,7 @@ from marklens.core.types import Ids, Mark, Pixels
 from marklens.datasets.analysis.duplicates import FINE_DISTANCE, NEAR_DISTANCE, SURE_BITS
 from marklens.datasets.analysis.near_duplicates import group_near
 from marklens.datasets.analysis.perceptual_hash import Look, look_at
-from marklens.datasets.grouping import cluster, find_groups, read_groups
+from marklens.datasets.grouping import cluster, find_groups
 from marklens.preprocessing.pipeline import ViewMaker
 
 LEFT_OUT = -1

@@ -2,16 +2,14 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 from marklens.core.errors import PictureError
 from marklens.core.images import read_picture
 from marklens.core.types import Fault, Mark
 from marklens.preprocessing.mask_store import decode_mask
 from marklens.preprocessing.pipeline import PreparedMark, ViewMaker
+from marklens.preprocessing.prepared import Prepared, Preparer
 from marklens.retrieval.catalog import Catalog
-from marklens.training.pairs.packing import Preparer
-from marklens.training.pairs.view_parts import PreparedViews
 
 Masks = Mapping[str, bytes | None]
 """File name to run-length encoded text mask; None where the mark has no text to remove."""
@@ -20,16 +18,6 @@ Masks = Mapping[str, bytes | None]
 def catalog_masks(catalog: Catalog) -> dict[str, bytes | None]:
     """The text masks of all living marks of an index."""
     return {file: catalog.mask(number) for number, file in catalog.files().items()}
-
-
-@dataclass(frozen=True, slots=True)
-class Rebuilt:
-    """What became of one mark, see `PreparedViews`."""
-
-    mark: Mark
-    result: PreparedMark | None
-    mask: bytes | None
-    fault: Fault | None
 
 
 class MaskedPreparer:
@@ -46,12 +34,12 @@ class MaskedPreparer:
         self._maker, self._masks, self._otherwise = maker, masks, otherwise
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="rebuilding")
 
-    def prepare(self, groups: Iterable[Sequence[Mark]]) -> Iterator[Sequence[PreparedViews]]:
+    def prepare(self, groups: Iterable[Sequence[Mark]]) -> Iterator[list[Prepared]]:
         """Yield each group's outcome, in order."""
         for group in groups:
             known = [mark for mark in group if mark.file in self._masks]
             rest = [mark for mark in group if mark.file not in self._masks]
-            made: dict[str, PreparedViews] = {
+            made: dict[str, Prepared] = {
                 item.mark.id: item for item in self._threads.map(self._rebuild, known)
             }
             for some in self._otherwise.prepare([rest] if rest else []):
@@ -63,14 +51,14 @@ class MaskedPreparer:
         self._threads.shutdown(cancel_futures=True)
         self._otherwise.close()
 
-    def _rebuild(self, mark: Mark) -> PreparedViews:
+    def _rebuild(self, mark: Mark) -> Prepared:
         encoded = self._masks[mark.file]
         try:
             mask = None if encoded is None else decode_mask(encoded)
             views = self._maker.rebuild(read_picture(mark.path), mask)
         except PictureError as error:
-            return Rebuilt(mark, None, None, Fault(mark.file, error.kind, error.reason))
+            return Prepared(mark, None, None, Fault(mark.file, error.kind, error.reason))
         except Exception as error:  # one picture never costs the packing
             reason = f"{type(error).__name__}: {error}"
-            return Rebuilt(mark, None, None, Fault(mark.file, "failed", reason))
-        return Rebuilt(mark, PreparedMark(views, mask, None, {}), encoded, None)
+            return Prepared(mark, None, None, Fault(mark.file, "failed", reason))
+        return Prepared(mark, PreparedMark(views, mask, None, {}), encoded, None)

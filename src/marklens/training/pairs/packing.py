@@ -2,12 +2,11 @@
 
 import json
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from loguru import logger
@@ -20,6 +19,7 @@ from marklens.core.types import Ids, Mark, ViewKind
 from marklens.datasets.analysis.checkpoint import digest_of
 from marklens.datasets.analysis.perceptual_hash import Look
 from marklens.preprocessing.pipeline import ViewOptions
+from marklens.preprocessing.prepared import Prepared, Preparer
 from marklens.training.pairs.groups import LEFT_OUT, NamedGroups, group_numbers, look_of
 from marklens.training.pairs.packed_views import (
     PIXELS,
@@ -30,25 +30,13 @@ from marklens.training.pairs.packed_views import (
     write_pixels,
     write_tables,
 )
-from marklens.training.pairs.view_parts import PreparedViews, ViewPart, found_part, load_part, make_part
+from marklens.training.pairs.view_parts import ViewPart, found_part, load_part, make_part
 
 PARTS = "parts"
 PART = 256
 """Marks a part: a kill costs half a minute at most."""
 HANDED = 16
 """Marks handed to a worker at a time."""
-
-
-class Preparer(Protocol):
-    """Makes views of groups of marks, in order: those of `indexing.preparing` do, and `MaskedPreparer`."""
-
-    def prepare(self, groups: Iterable[Sequence[Mark]]) -> Iterator[Sequence[PreparedViews]]:
-        """Yield each group's outcome."""
-        ...
-
-    def close(self) -> None:
-        """End the workers."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +152,7 @@ def _make_parts(
     handed = (some for task in missing if not stop for some in _slices(task.marks, HANDED))
     outcome, made = iter(preparer.prepare(handed)), 0
     for task in missing:
-        held: list[PreparedViews] = []
+        held: list[Prepared] = []
         while len(held) < len(task.marks):
             some = next(outcome, None)
             if some is None:

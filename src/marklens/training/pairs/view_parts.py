@@ -4,39 +4,15 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from marklens.core.artifacts import load_arrays, save_arrays
 from marklens.core.errors import ArtifactError
-from marklens.core.types import Fault, Mark, Pixels
-from marklens.preprocessing.pipeline import PreparedMark
-
-
-class PreparedViews(Protocol):
-    """What became of one mark: views with their encoded text mask, or a fault."""
-
-    @property
-    def mark(self) -> Mark:
-        """Whose views."""
-        ...
-
-    @property
-    def result(self) -> PreparedMark | None:
-        """None where there is a fault."""
-        ...
-
-    @property
-    def mask(self) -> bytes | None:
-        """Run lengths, see `mask_store`."""
-        ...
-
-    @property
-    def fault(self) -> Fault | None:
-        """Why there are no views."""
-        ...
+from marklens.core.types import Fault, Pixels
+from marklens.preprocessing.prepared import Prepared
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +89,7 @@ def found_part(path: Path, source: str) -> ViewPart | None:
     return part if part is not None and part.source == source else None
 
 
-def make_part(source: str, prepared: Sequence[PreparedViews], size: int) -> ViewPart:
+def make_part(source: str, prepared: Sequence[Prepared], size: int) -> ViewPart:
     """Gather the views of some marks.
 
     Args:

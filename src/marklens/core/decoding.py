@@ -13,7 +13,7 @@ from loguru import logger
 from marklens.core.errors import ModelError, PictureError
 from marklens.core.images import decode
 from marklens.core.types import Crop, Pixels
-from marklens.indexing.worker import Worker, WorkerLost
+from marklens.core.worker import Worker, WorkerLost
 
 MEMORY = 1 << 30
 """Bytes of address space beyond what a worker has when it starts; 50 million pixels take 800 MB."""

@@ -104,7 +104,7 @@ def _build(index: Path, marks: ChosenMarks, case: str) -> float:
     settings = load_settings(views=views, patches={"dims": 0})
     with shown_progress() as progress, graceful_stop() as stop:
         build_assembly.build(index, marks, settings, None, progress, stop)
-    by_kind = assembly.open_engine(index, settings).catalog.counts().views_by_kind
+    by_kind = assembly.open_engine(index, settings).catalog.view_counts()
     return by_kind.get(ViewKind.FIGURATIVE, 0) / by_kind[ViewKind.FULL]
 
 

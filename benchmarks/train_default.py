@@ -93,9 +93,7 @@ def make(wanted: Sequence[Step], work: Path, environment: Mapping[str, str]) -> 
     Raises:
         SystemExit: one failed or was stopped.
     """
-    done = [
-        work / "done" / f"{number:02d}-{step.name.replace(' ', '-')}" for number, step in enumerate(wanted)
-    ]
+    done = [work / "done" / f"{number:02d}-{step.name}" for number, step in enumerate(wanted)]
     done[0].parent.mkdir(parents=True, exist_ok=True)
     first = next((number for number, mark in enumerate(done) if not mark.is_file()), len(done))
     for mark in done[first:]:

@@ -194,11 +194,12 @@ class Engine:
 
     def _why_none(self, wanted: Filter | None) -> str:
         """Why no mark was found: a filter by an attribute that no mark has deserves a word of its own."""
-        known = self.catalog.facets(Filter()).attributes if wanted and wanted.attributes else {}
-        unknown = [name for name in (wanted.attributes if wanted else ()) if name not in known]
+        asked = wanted.attributes if wanted else {}
+        known = self.catalog.attribute_names() if asked else []
+        unknown = [name for name in asked if name not in known]
         if not unknown:
             return NO_MARK
-        return f"{NO_MARK}: none has an attribute '{unknown[0]}', only {', '.join(sorted(known)) or 'none'}"
+        return f"{NO_MARK}: none has an attribute '{unknown[0]}', only {', '.join(known) or 'none'}"
 
     def explain(self, result: SearchResult, hit: Hit) -> Explained:
         """Why a hit is one: what of it was compared, patch by patch and sound by sound."""

@@ -81,7 +81,7 @@ class BuildSettings(_Section):
     """How an index is built."""
 
     workers: int = Field(default_factory=usable_cores, ge=0, description="0: in this process")
-    chunk: int = Field(256, ge=1, description="marks written at a time: what a crash can cost")
+    chunk: int = Field(256, ge=1, le=4096, description="marks written at a time: what a crash can cost")
     graph_threads: int = Field(0, ge=0, description="0: every core; 1: the same graph every time")
     vectors: Literal["auto", "fp32", "fp16", "sq8", "rabitq"] = Field(
         "auto", description="how FAISS keeps vectors; auto goes by their number, `index compact` changes it"
@@ -228,7 +228,9 @@ class ServeSettings(_Section):
     batch_mb: int = Field(256, ge=1, description="of the uploads of one batch together")
     batch: int = Field(200, ge=1, le=1000, description="pictures of one batch")
     batches: int = Field(2, ge=1, description="batches under way at once; more are refused with 503")
-    body_timeout: float = Field(60.0, gt=0, description="seconds in which an upload must have arrived")
+    body_timeout: float = Field(
+        60.0, gt=0, description="seconds in which an upload must have arrived, and an answer be read"
+    )
     requests: int = Field(256, ge=1, description="requests under way at once, uploads among them")
     top: int = Field(
         1000, ge=1, description="hits that may be asked for, skipped ones too; no more than search.depth"

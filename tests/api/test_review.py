@@ -275,6 +275,8 @@ def test_who_does_not_read_loses_its_place(index: Path, marks: Path) -> None:
         )
         until(lambda: client.post("/batch", files={"image": picture}).status_code == 503)
         until(lambda: client.post("/batch", files={"image": picture}).status_code == 200, 60)
+        told = client.get("/metrics").text
+        assert 'kind="client-gone"' in told and 'kind="unexpected"' not in told
 
 
 def test_a_wrong_filter_of_facets_costs_no_connection(index: Path) -> None:

@@ -143,6 +143,19 @@ def test_linked_folders_are_followed_once(tmp_path: Path) -> None:
     assert ([mark.file for mark in marks], faults) == (["a.jpg", "old/b.jpg"], [])
 
 
+def test_a_link_to_a_sibling_takes_no_file_from_its_own_name(tmp_path: Path) -> None:
+    named = [{"file": "a/x.jpg", "text": "X"}, {"file": "b/y.jpg", "text": "Y"}]
+    (tmp_path / "images").mkdir()
+    dataset = l3d(tmp_path, [], output_1996=named)
+    for folder, file in (("a", "x.jpg"), ("b", "y.jpg")):
+        (dataset.images / folder).mkdir()
+        (dataset.images / folder / file).touch()
+    (dataset.images / "a" / "to_b").symlink_to(dataset.images / "b")
+    (dataset.images / "b" / "to_a").symlink_to(dataset.images / "a")
+    marks, faults = read(dataset)
+    assert ([mark.text for mark in marks], faults) == (["X", "Y"], [])
+
+
 def test_pictures_without_metadata_come_last_and_are_reported_once(tmp_path: Path) -> None:
     files = ["z.jpg", "y.png", "sub/x.jpg", "notes.txt", ".hidden.jpg", "named.jpg"]
     marks, faults = read(l3d(tmp_path, files, output_1996=[{"file": "NAMED.JPG", "text": "N"}]))

@@ -4,21 +4,22 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from tests.small_index import Silent, build, draw_marks, quick_settings
 
 from marklens import assembly, build_assembly
-from marklens.core.errors import Interrupted
+from marklens.core.errors import ArtifactError, Interrupted, UsageError
 from marklens.core.images import read_picture
 from marklens.core.resources import StopFlag
 from marklens.core.types import Mark
 from marklens.datasets.opening import open_dataset
 from marklens.indexing.builder import BuildReport
-from marklens.indexing.chunks import UNKNOWN, Chunk, load_chunk, origins_of
+from marklens.indexing.chunks import UNKNOWN, Chunk, found_chunk, load_chunk, origins_of
 from marklens.indexing.folder import IndexFolder
-from marklens.indexing.maintenance import compact
+from marklens.indexing.maintenance import compact, remove_marks
 from marklens.indexing.manifest import load_complete
 from marklens.indexing.reuse import EarlierChunks
 
@@ -102,6 +103,59 @@ def test_chunks_of_another_size_are_made_of_those_there(tmp_path: Path) -> None:
     assert [mark.id for chunk in chunks(index) for mark in chunk.marks] == [f"mark{n:04d}" for n in range(20)]
 
 
+@pytest.mark.parametrize("chunk", [8, 2])
+def test_what_a_stopped_rebuild_described_is_kept_through_any_further_change(
+    tmp_path: Path, chunk: int
+) -> None:
+    marks, index = draw_marks(tmp_path / "marks", 16, first=100), tmp_path / "index"
+    build(index, marks)
+    draw_marks(marks, 48, first=200)
+    stop = StopFlag()
+    with pytest.raises(Interrupted):
+        build_assembly.build(index, open_dataset(marks), quick_settings(), None, StopSoon(stop, 50), stop)
+    draw_marks(marks, 20)  # sort first: every chunk that waits is cut otherwise
+    settings = quick_settings()
+    other = settings.model_copy(update={"build": settings.build.model_copy(update={"chunk": chunk})})
+    assert build(index, marks, other).described <= 20 + 48 - 32
+    assert [mark.id for chunk in chunks(index) for mark in chunk.marks] == sorted(
+        path.stem for path in marks.iterdir()
+    )
+
+
+def test_marks_in_another_order_load_each_chunk_about_once_a_batch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marks, index = draw_marks(tmp_path / "marks", 64), tmp_path / "index"
+    rows = [Row({"id": f"m{n}", "file": f"mark{n:04d}.png"}) for n in range(64)]
+    dataset = listed(marks, rows)
+    build(index, dataset)
+    np.random.default_rng(0).shuffle(rows)
+    listed(marks, rows)
+    loads: list[Path] = []
+
+    def counted(path: Path) -> Chunk | None:
+        loads.append(path)
+        return found_chunk(path)
+
+    monkeypatch.setattr("marklens.indexing.reuse.found_chunk", counted)
+    assert build(index, dataset).described == 0
+    assert len(loads) <= 64 + 2 * 8
+    assert [mark.id for chunk in chunks(index) for mark in chunk.marks] == [row["id"] for row in rows]
+
+
+def test_leftovers_that_no_manifest_tells_of_are_not_taken_over(
+    own_index: Callable[[], Path], marks: Path
+) -> None:
+    own = own_index()
+    folder = IndexFolder(own)
+    folder.next_chunk("x").parent.mkdir()
+    folder.chunk(0).rename(folder.next_chunk("x"))
+    for path in [folder.manifest, *folder.chunks_from(0)]:
+        path.unlink()
+    with pytest.raises(UsageError, match="something else"):
+        build(own, marks)
+
+
 @pytest.mark.parametrize("steps", [1, 9, 17])
 def test_a_stopped_rebuild_goes_on_where_it_was(tmp_path: Path, steps: int) -> None:
     marks, index = draw_marks(tmp_path / "marks", 24, first=10), tmp_path / "index"
@@ -111,8 +165,9 @@ def test_a_stopped_rebuild_goes_on_where_it_was(tmp_path: Path, steps: int) -> N
     with pytest.raises(Interrupted):
         build_assembly.build(index, open_dataset(marks), quick_settings(), None, StopSoon(stop, steps), stop)
     assert load_complete(IndexFolder(index)).counts["marks"] == 24
+    described = len({*IndexFolder(index).next_chunks()}) > 0
     draw_marks(marks, 1, first=6)  # and the dataset changes again meanwhile
-    assert build(index, marks).described <= 6
+    assert build(index, marks).described == (1 if described else 6)
     assert same_as_new(index, marks, tmp_path / "fresh")
 
 
@@ -156,10 +211,14 @@ def without_origins(index: Path) -> None:
         replace(chunk, origins=np.full(len(chunk.marks), UNKNOWN)).save(path)
 
 
-def test_chunks_of_an_older_marklens_serve_whole(own_index: Callable[[], Path], marks: Path) -> None:
+def test_chunks_of_an_older_marklens_serve_whole_and_learn_their_origins(
+    own_index: Callable[[], Path], marks: Path
+) -> None:
     own = own_index()
     without_origins(own)
     assert build(own, marks).changed is False
+    for chunk in chunks(own):
+        assert chunk.origins.tolist() == origins_of(chunk.marks).tolist()
 
 
 def test_chunks_of_an_older_marklens_are_described_again_where_marks_changed(tmp_path: Path) -> None:
@@ -206,3 +265,133 @@ def test_damaged_files_hold_nothing(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-20])
     again = EarlierChunks([path])
     assert again.whole(held.source) is None and again.find(held.origins).size == 0
+
+
+def test_a_chunk_that_cannot_be_read_for_now_is_not_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marks, new, index = (
+        draw_marks(tmp_path / "marks", 9),
+        draw_marks(tmp_path / "new", 2, 40),
+        tmp_path / "index",
+    )
+    build(index, marks)
+    build_assembly.add(index, open_dataset(new), quick_settings(), Silent(), StopFlag())
+    path = IndexFolder(index).chunk(0)
+    before, opened = path.read_bytes(), Path.open
+
+    def refused(self: Path, *arguments: Any, **options: Any) -> Any:
+        if self == path:
+            raise PermissionError(13, "Permission denied")
+        return opened(self, *arguments, **options)
+
+    monkeypatch.setattr("marklens.indexing.maintenance.found_chunk", lambda it: None if it == path else 1)
+    monkeypatch.setattr(Path, "open", refused)
+    with pytest.raises(ArtifactError, match="Permission denied"):
+        compact(IndexFolder(index), 1, Silent())
+    monkeypatch.undo()
+    assert path.read_bytes() == before
+
+
+def test_a_damaged_reduction_of_an_index_with_additions_is_made_again(tmp_path: Path) -> None:
+    marks, new, index = (
+        draw_marks(tmp_path / "marks", 9),
+        draw_marks(tmp_path / "new", 2, 40),
+        tmp_path / "index",
+    )
+    build(index, marks)
+    build_assembly.add(index, open_dataset(new), quick_settings(), Silent(), StopFlag())
+    folder = IndexFolder(index)
+    folder.pca.write_bytes(folder.pca.read_bytes()[:-9])
+    assert compact(folder, 1, Silent()).counts["marks"] == 11
+    engine = assembly.open_engine(index, quick_settings())
+    assert engine.search(read_picture(marks / "mark0003.png"), top=1).hits[0].mark.id == "mark0003"
+
+
+def test_compacting_leaves_nothing_of_a_removed_mark_in_chunks_that_wait(tmp_path: Path) -> None:
+    marks, index = draw_marks(tmp_path / "marks", 20), tmp_path / "index"
+    rows = [Row({"id": f"m{n}", "file": f"mark{n:04d}.png", "text": f"secret{n:04d}"}) for n in range(20)]
+    dataset = listed(marks, rows)
+    build(index, dataset)
+    listed(marks, rows[1:])  # every chunk shifts
+    stop = StopFlag()
+    with pytest.raises(Interrupted):
+        build_assembly.build(index, open_dataset(dataset), quick_settings(), None, StopSoon(stop, 17), stop)
+    folder = IndexFolder(index)
+    assert any(b"secret0003" in path.read_bytes() for path in folder.next_chunks())
+    remove_marks(folder, ["m3"])
+    compact(folder, 1, Silent())
+    left = [path.name for path in index.rglob("*") if path.is_file() and b"secret0003" in path.read_bytes()]
+    assert left == []
+    assert build(index, dataset).manifest.counts["marks"] == 18
+
+
+def test_a_removal_does_not_bless_a_damaged_file(own_index: Callable[[], Path]) -> None:
+    own = own_index()
+    folder = IndexFolder(own)
+    damaged = bytearray(folder.patches.read_bytes())
+    damaged[-1] ^= 1
+    folder.patches.write_bytes(bytes(damaged))
+    remove_marks(folder, ["mark0004"])
+    files = {check.name: check.passed for check in build_assembly.check(own, quick_settings(), 2, Silent())}
+    assert files["files"] is False
+
+
+def stopped_rebuild(index: Path, marks: Path, steps: int) -> None:
+    stop = StopFlag()
+    with pytest.raises(Interrupted):
+        build_assembly.build(index, open_dataset(marks), quick_settings(), None, StopSoon(stop, steps), stop)
+
+
+def test_adding_after_a_stopped_rebuild_adds_what_was_given(tmp_path: Path) -> None:
+    marks, index = draw_marks(tmp_path / "marks", 20), tmp_path / "index"
+    build(index, marks)
+    draw_marks(marks, 20, first=20)
+    stopped_rebuild(index, marks, 33)
+    assert IndexFolder(index).next_chunks()
+    new = open_dataset(draw_marks(tmp_path / "new", 5, 80))
+    report = build_assembly.add(index, new, quick_settings(), Silent(), StopFlag())
+    assert (report.described, report.manifest.counts["marks"]) == (5, 25)
+    ids = {mark.id for chunk in chunks(index) for mark in chunk.marks}
+    assert {f"mark{n:04d}" for n in range(80, 85)} <= ids and "mark0030" not in ids
+    assert not IndexFolder(index).next_chunks()
+
+
+def test_adding_nothing_keeps_what_a_stopped_rebuild_described(tmp_path: Path) -> None:
+    marks, index = draw_marks(tmp_path / "marks", 20), tmp_path / "index"
+    build(index, marks)
+    known = open_dataset(draw_marks(tmp_path / "known", 3))
+    draw_marks(marks, 20, first=20)
+    stopped_rebuild(index, marks, 33)
+    before = IndexFolder(index).next_chunks()
+    assert build_assembly.add(index, known, quick_settings(), Silent(), StopFlag()).changed is False
+    assert IndexFolder(index).next_chunks() == before
+
+
+def test_a_rebuild_that_is_not_wanted_any_more_changes_nothing(tmp_path: Path) -> None:
+    marks, index = draw_marks(tmp_path / "marks", 20), tmp_path / "index"
+    build(index, marks)
+    made = IndexFolder(index).manifest.stat().st_mtime_ns
+    more = [path for path in draw_marks(marks, 20, first=20).iterdir() if int(path.stem[4:]) >= 20]
+    stopped_rebuild(index, marks, 33)
+    assert IndexFolder(index).manifest.stat().st_mtime_ns == made  # who serves it need not open it again
+    for path in more:
+        path.unlink()
+    assert build(index, marks).changed is False
+    assert not IndexFolder(index).next_chunks()
+
+
+def test_a_removed_mark_that_was_about_to_return_returns_after_a_compact(tmp_path: Path) -> None:
+    marks, index = draw_marks(tmp_path / "marks", 12), tmp_path / "index"
+    build(index, marks)
+    folder = IndexFolder(index)
+    remove_marks(folder, ["mark0003"])
+    compact(folder, 1, Silent())
+    new = draw_marks(tmp_path / "new", 20, 40)
+    (new / "mark0003.png").write_bytes((marks / "mark0003.png").read_bytes())
+    stop = StopFlag()
+    with pytest.raises(Interrupted):
+        build_assembly.add(index, open_dataset(new), quick_settings(), StopSoon(stop, 8), stop)
+    compact(folder, 1, Silent())
+    build_assembly.add(index, open_dataset(new), quick_settings(), Silent(), StopFlag())
+    assert "mark0003" in {mark.id for chunk in chunks(index) for mark in chunk.marks}

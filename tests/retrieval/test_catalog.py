@@ -60,7 +60,9 @@ def test_marks_views_and_masks_come_back(catalog: Catalog) -> None:
     assert (catalog.mask(0), catalog.mask(1), catalog.mask(99)) == (b"mask", None, None)
     assert catalog.files() == {0: "acme.jpg", 1: "bolt.jpg", 2: "Cat.jpg", 3: "dot.jpg"}
     assert catalog.capacity == 4
-    assert catalog.counts() == CatalogCounts(4, 0, 6, 1, {ViewKind.FULL: 4, ViewKind.FIGURATIVE: 2})
+    assert catalog.counts() == CatalogCounts(4, 0)
+    assert catalog.view_counts() == {ViewKind.FULL: 4, ViewKind.FIGURATIVE: 2}
+    assert catalog.attribute_names() == ["office", "status"]
 
 
 def test_many_numbers_at_once(tmp_path: Path) -> None:
@@ -165,7 +167,8 @@ def test_removal(catalog: Catalog) -> None:
     assert catalog.files() == {1: "bolt.jpg", 3: "dot.jpg"}
     assert catalog.marks([0])[0].id == "acme"
     assert catalog.capacity == 4
-    assert catalog.counts() == CatalogCounts(2, 2, 4, 0, {ViewKind.FULL: 2, ViewKind.FIGURATIVE: 2})
+    assert catalog.counts() == CatalogCounts(2, 2)
+    assert catalog.view_counts() == {ViewKind.FULL: 2, ViewKind.FIGURATIVE: 2}
 
 
 def test_a_removed_mark_may_return_under_a_new_number(catalog: Catalog) -> None:
@@ -213,7 +216,7 @@ def test_create_refuses_repeated_ids_and_keeps_the_old_file(tmp_path: Path) -> N
 
 
 def test_a_nice_class_is_found_among_others(tmp_path: Path) -> None:
-    listed = {"a": "9,42", "b": "9", "c": "25; 42", "d": "19"}
+    listed = {"a": "9,42", "b": "9", "c": "25,42", "d": "19"}
     entries = marks_to_entries(*(mark(id, attributes={"nice_classes": each}) for id, each in listed.items()))
     Catalog.create(tmp_path / "catalog.sqlite", entries)
     with Catalog.open(tmp_path / "catalog.sqlite") as catalog:

@@ -97,7 +97,7 @@ def test_an_empty_catalog(tmp_path: Path) -> None:
         assert catalog.capacity == 0
         assert catalog.allowed(Filter()) is None
         np.testing.assert_array_equal(catalog.allowed(Filter(("26",))), np.empty(0, np.bool_))
-        assert catalog.counts() == CatalogCounts(0, 0, 0, 0, {})
+        assert catalog.counts() == CatalogCounts(0, 0)
 
 
 def test_a_file_that_took_the_place_of_the_opened_one_is_not_mixed_in(

@@ -62,7 +62,7 @@ class Guard:
             body = self._admitted(visit, receive)
             await self._app(scope, body, visit.send)
         except Exception as error:
-            problem = problem_of(error)
+            problem = _client_gone() if visit.gone else problem_of(error)
             self._service.metrics.problem(problem.kind)
             if not visit.status:
                 self._under_way -= counted  # who is refused takes nobody's place any more
@@ -101,7 +101,7 @@ class Guard:
         BoundedBody.check(headers, most)
         if path in SEARCHES and service.inference.full:
             raise service.inference.refusal()
-        if path == BATCH:  # its pictures lie in memory from their first byte to the last answer
+        if path == BATCH:  # its pictures lie in memory and /tmp from their first byte to the last answer
             if self._batches >= service.settings.batches:
                 raise ProblemError(
                     503, "over-capacity", "too many batches are under way", {"Retry-After": "5"}
@@ -142,6 +142,10 @@ def host_name(host: str) -> str:
     return name if colon and port.isdecimal() else host.strip().lower()
 
 
+def _client_gone() -> ProblemError:
+    return ProblemError(GONE, "client-gone", "the client does not read its answer")
+
+
 async def _drain(receive: Receive) -> None:
     """Let a client that is still sending come to its end, within bounds: else it never reads the answer."""
     left = DRAINED_BYTES
@@ -164,7 +168,7 @@ class _Visit:
         self.started, self.status = perf_counter(), 0
         self.standing: Standing | None = None
         self.key: Key | None = None
-        self.is_batch = False
+        self.is_batch = self.gone = False
 
     async def send(self, message: Message) -> None:
         """Pass on an answer with the headers that all have."""
@@ -178,7 +182,8 @@ class _Visit:
         try:
             await asyncio.wait_for(self._send(message), self._patience)
         except TimeoutError:  # who does not read would keep its place for ever
-            raise ProblemError(GONE, "client-gone", "the client does not read its answer") from None
+            self.gone = True
+            raise _client_gone() from None
 
     def note(self, service: Service) -> None:
         """Measure and log it, without its query, its headers or its body."""

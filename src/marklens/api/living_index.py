@@ -10,6 +10,7 @@ from loguru import logger
 
 from marklens.core.errors import ArtifactError
 from marklens.engine import Engine
+from marklens.indexing.folder import IndexFolder, is_locked
 
 Stamp = tuple[int, int, int]
 
@@ -91,6 +92,8 @@ class LivingIndex:
                 logger.info("the index is open")
             self.trouble = None
         except Exception as error:  # whatever it is, the next look may find the index whole
+            if is_locked(IndexFolder(self._manifest.parent)):
+                return  # it is being changed, which ends
             if str(error) != self.trouble:
                 logger.warning("the index cannot be opened now, trying again: {}", error)
             self.trouble = str(error)

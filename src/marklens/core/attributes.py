@@ -7,7 +7,7 @@ Attributes = Mapping[str, str]
 
 CLASS_NAMES = ("nice_classes", "nice_class", "nice", "classes", "class")
 """Names under which an attribute lists Nice classes."""
-_BETWEEN = re.compile(r"[,;|\s]+")
+_BETWEEN = re.compile(r"[,;|\s\[\]\"']+")
 
 
 def first_of(attributes: Attributes, names: Collection[str]) -> str | None:
@@ -22,10 +22,13 @@ def folded(name: str) -> str:
 
 
 def is_list(name: str) -> bool:
-    """Whether an attribute of this name lists several values in one, which filters take singly."""
+    """Whether an attribute of this name lists numbers, which filters take singly."""
     return folded(name) in CLASS_NAMES
 
 
-def values_of(listed: str) -> list[str]:
-    """The values of a list, each once: ``"9,42"`` gives ``["9", "42"]``."""
-    return [value for value in dict.fromkeys(_BETWEEN.split(listed)) if value]
+def written(name: str, value: str) -> str:
+    """An attribute's value as it is kept: lists of numbers as ``9,42``, whatever stands between them."""
+    if not is_list(name):
+        return value
+    numbers = [part for part in dict.fromkeys(_BETWEEN.split(value)) if part]
+    return ",".join(numbers) if all(map(str.isdecimal, numbers)) else value

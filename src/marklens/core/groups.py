@@ -1,6 +1,7 @@
 """Groups of files, as a JSON file names them."""
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Refuse what JSON would silently drop: two groups of one name."""
     document = dict(pairs)
     if len(document) < len(pairs):
-        twice = next(name for name, _ in pairs if [key for key, _ in pairs].count(name) > 1)
+        twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
         raise ValueError(f"the group {twice!r} stands there twice")
     return document
 

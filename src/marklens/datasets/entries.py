@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from marklens.core.attributes import written
 from marklens.core.ports import OnFault
 from marklens.core.types import Fault, Mark
 
@@ -186,7 +187,7 @@ def _year_or_fault(value: Any, report: Report) -> int | None:
 
 def _attributes(entry: Mapping[str, Any], known: Collection[str]) -> dict[str, str]:
     shown = {_clean(str(key)): _clean(_as_text(value)) for key, value in entry.items() if key not in known}
-    return {key: text for key, text in shown.items() if text}
+    return {key: written(key, text) for key, text in shown.items() if text}
 
 
 def _clean(text: str) -> str:

@@ -8,6 +8,7 @@ is reported and costs one entry or one field.
 import codecs
 import json
 import os
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -199,28 +200,31 @@ def _has_entries(path: Path) -> bool:
         return False
 
 
-def _files_below(
-    folder: Path, on_fault: OnFault, prefix: str = "", seen: set[tuple[int, int]] | None = None
-) -> Iterator[str]:
-    """Names of all files under a folder, relative to it, each folder once; hidden ones are left out."""
-    seen = set() if seen is None else seen
-    try:
-        status = folder.stat()
-        if (status.st_dev, status.st_ino) in seen:  # a link back to where we have been
-            return
-        seen.add((status.st_dev, status.st_ino))
-        entries = os.scandir(folder)
-    except OSError as error:
-        on_fault(Fault(prefix or ".", "unreadable", error.strerror or str(error)))
-        return
-    with entries:
-        for entry in entries:
-            if entry.name.startswith("."):
+def _files_below(root: Path, on_fault: OnFault) -> Iterator[str]:
+    """Names of all files under a folder, relative to it; hidden ones are left out.
+
+    Each folder is looked at once, by its own name before any by which it is linked.
+    """
+    own, linked, seen = [""], deque[str](), set[tuple[int, int]]()
+    while own or linked:
+        prefix = own.pop() if own else linked.popleft()
+        try:
+            status = os.stat(root / prefix)
+            if (status.st_dev, status.st_ino) in seen:
                 continue
-            if entry.is_dir():
-                yield from _files_below(folder / entry.name, on_fault, f"{prefix}{entry.name}/", seen)
-            else:
-                yield prefix + entry.name
+            seen.add((status.st_dev, status.st_ino))
+            entries = os.scandir(root / prefix)
+        except OSError as error:
+            on_fault(Fault(prefix or ".", "unreadable", error.strerror or str(error)))
+            continue
+        with entries:
+            for entry in entries:
+                if entry.name.startswith("."):
+                    continue
+                if entry.is_dir():
+                    (linked if entry.is_symlink() else own).append(f"{prefix}{entry.name}/")
+                else:
+                    yield prefix + entry.name
 
 
 def _is_picture(name: str) -> bool:

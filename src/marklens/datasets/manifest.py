@@ -210,6 +210,8 @@ def _encoding_of(path: Path) -> str:
         head = handle.read(4)
     for encoding, marks in _MARKED.items():
         if head.startswith(marks):
+            if not _decodes(path, encoding):
+                raise DatasetError(f"{path} is cut off or no {encoding.upper()}: save it again")
             return encoding
     tried = {"utf-8": "utf-8-sig", "cp1252": "cp1252"}
     return next((name for encoding, name in tried.items() if _decodes(path, encoding)), "latin-1")

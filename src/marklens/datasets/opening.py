@@ -11,8 +11,7 @@ from marklens.datasets.folder import FolderDataset
 from marklens.datasets.l3d import L3dDataset, metadata_files
 from marklens.datasets.manifest import MANIFEST_ENDINGS, ManifestDataset
 
-TABLES = MANIFEST_ENDINGS | {".json"}
-NOT_READ = "in it is not read; to read it, name it as the dataset (a CSV or JSONL file), or call it manifest"
+NOT_READ = "in it is not read; to read it, name it as the dataset, or call it manifest"
 _LOOKED_FOR = (
     "looked for manifest.jsonl or manifest.csv, for images/ beside output_*.json or results.json (L3D), "
     "and for pictures (PNG, JPEG, WebP, GIF, TIFF, BMP, SVG)"
@@ -42,7 +41,9 @@ def open_dataset(path: Path) -> Dataset:
     folder = FolderDataset(path)
     if folder.is_empty():
         raise DatasetError(f"nothing usable in {path}: {_LOOKED_FOR}")
-    beside = sorted(file.name for file in path.iterdir() if file.suffix.lower() in TABLES)
+    beside = sorted(
+        name for name in os.listdir(path) if os.path.splitext(name)[1].lower() in MANIFEST_ENDINGS
+    )
     if beside:
         logger.info("{} is read as a folder of pictures: {} {}", path, beside[0], NOT_READ)
     return folder

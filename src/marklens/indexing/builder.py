@@ -3,6 +3,7 @@
 import hashlib
 import math
 import os
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -28,7 +29,7 @@ from marklens.retrieval.vector_store import check_store, prune_store
 
 CHUNK_BYTES, VECTOR_BYTES, PATCH_BYTES, CATALOG_BYTES = 10_000, 4_000, 5_500, 1_000
 """Disk that a mark takes, generously: in its chunk, in vectors and graph, as patches, in the catalog."""
-BYTES_A_MARK = CHUNK_BYTES + VECTOR_BYTES + PATCH_BYTES + CATALOG_BYTES
+DERIVED_BYTES = VECTOR_BYTES + PATCH_BYTES + CATALOG_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class BuildReport:
 
     Attributes:
         manifest: of the finished index.
-        described: marks described now; those whose chunks were there do not count.
+        described: marks described now; those described before do not count.
         seconds: how long everything took.
         changed: False when the index was up to date.
     """
@@ -91,14 +92,16 @@ def build_index(describer: Describer, dataset: Dataset, recipe: Recipe, options:
             before = replace(before, removed={**before.removed, **tombstones(folder)})
         kind = options.store or (before.store if before else STORES[0])
         check_store(kind, server=folder.server_of(kind))
-        expected = min(dataset.count(), options.limit or dataset.count())
+        expected = min(dataset.count(), options.limit or sys.maxsize)
         before = before or _begun(folder, recipe, scope, kind)
 
         def before_writing() -> None:
-            purpose = f"an index of {expected:,} marks"
-            made = [*folder.next_chunks(), *([] if before.complete else folder.chunks_from(0))]
-            require_disk_space(folder.root, expected * BYTES_A_MARK, purpose, made)
-            before.save(folder)
+            new = max(0, expected - before.counts.get("marks", 0))
+            needed = expected * DERIVED_BYTES + new * CHUNK_BYTES
+            made = () if before.complete else folder.chunks_from(0)
+            require_disk_space(folder.root, needed, f"an index of {expected:,} marks", made)
+            if not before.complete:
+                before.save(folder)
 
         logger.info("building the index of about {} marks of {}", expected, dataset.root)
         faults: list[Fault] = []
@@ -108,11 +111,14 @@ def build_index(describer: Describer, dataset: Dataset, recipe: Recipe, options:
         if not done.sources:
             raise UsageError(f"{dataset.root} holds no marks: give a folder of pictures or an L3D dataset")
         source = digest([*done.sources, repr(sorted(recipe.pca.items()))])
-        untouched = before.complete and not folder.next_chunks() and before.store == kind
+        waiting = any(folder.next_chunk(each).is_file() for each in done.sources)
+        untouched = before.complete and not waiting and before.store == kind
         if untouched and before.source == source and _intact(folder):
+            folder.sweep(len(done.sources))
             return BuildReport(before, done.marks, perf_counter() - started, changed=False)
         replace(before, complete=False, store=kind).save(folder)
-        folder.settle(0, len(done.sources))
+        folder.settle(0, done.sources)
+        folder.sweep(len(done.sources))
         paths = folder.chunks(len(done.sources))
         written = write_errors(folder, faults, (fault for path in paths for fault in load_chunk(path).faults))
         how, chunks = replace(options.derive, store=kind), len(done.sources)
@@ -143,7 +149,7 @@ def _begun(folder: IndexFolder, recipe: Recipe, scope: Mapping[str, Any], kind: 
     Raises:
         UsageError: the folder holds chunks that no manifest tells of.
     """
-    if folder.chunks_from(0):
+    if folder.chunks_from(0) or folder.next_chunks():
         raise UsageError(
             f"{folder.root / 'chunks'} holds files of something else, or of an index whose "
             "manifest.json is gone: delete them or build into another folder"

@@ -5,7 +5,6 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain, islice
-from pathlib import Path
 from time import perf_counter
 from typing import Protocol
 
@@ -15,8 +14,8 @@ from loguru import logger
 from marklens.core.errors import ArtifactError, Interrupted, ModelError
 from marklens.core.ports import Progress
 from marklens.core.resources import StopFlag, sampled_resources
-from marklens.core.types import Mark
-from marklens.indexing.chunks import Chunk, Origins, fingerprint, found_chunk, joined, origins_of
+from marklens.core.types import Ids, Mark
+from marklens.indexing.chunks import UNKNOWN, Chunk, Origins, fingerprint, found_chunk, joined, origins_of
 from marklens.indexing.folder import IndexFolder
 from marklens.indexing.reuse import EarlierChunks
 
@@ -144,11 +143,11 @@ class _Work:
         self._describer, self._folder, self._progress = describer, describer.folder, describer.progress
         self._size, self._first, self._beside = size, first, beside
         self._before_writing: Callable[[], None] | None = before_writing
-        self._batches: dict[int, tuple[tuple[Mark, ...], Origins]] = {}
+        self._under_way: dict[int, _Batch] = {}
 
     @cached_property
     def _earlier(self) -> EarlierChunks:
-        return EarlierChunks([*self._folder.chunks_from(0), *self._folder.next_chunks()])
+        return EarlierChunks([*self._folder.chunks_from(self._first), *self._folder.next_chunks()])
 
     def tasks(self, marks: Iterator[Mark]) -> Iterator[Task]:
         """Yield what is left to describe, chunk by chunk; note the fingerprints of all."""
@@ -162,48 +161,47 @@ class _Work:
 
     def finish(self, task: Task, chunk: Chunk) -> None:
         """Write the chunk of a task, with the marks of its batch that were described before."""
-        batch, origins = self._batches.pop(task.number)
-        by_id = dict(zip((mark.id for mark in batch), origins.tolist(), strict=True))
-        own = np.array([by_id[mark.id] for mark in chunk.marks], np.uint64)
-        self._assemble(task.number, task.source, replace(chunk, origins=own), batch, origins)
+        batch = self._under_way.pop(task.number)
+        known = dict(zip((mark.id for mark in task.marks), batch.new.tolist(), strict=True))
+        own = replace(chunk, origins=np.array([known[mark.id] for mark in chunk.marks], np.uint64))
+        whole = own if batch.old is None else self._assembled(task.source, own, batch.old)
+        self._write(task.number, whole)
 
     def _is_there(self, number: int, source: str) -> bool:
-        """Whether a chunk of these marks has this number; one of another number is copied."""
-        place, waiting = self._folder.chunk(number), self._folder.next_chunk(number)
-        if stands(place, source):
-            waiting.unlink(missing_ok=True)
-            return True
-        if stands(waiting, source):
-            return True
+        """Whether the chunk of these marks is there; one of another number is copied."""
+        for path in (self._folder.chunk(number), self._folder.next_chunk(source)):
+            chunk = found_chunk(path)
+            if chunk is not None and chunk.stands_for(source):
+                if (chunk.origins == UNKNOWN).any():  # an older Marklens wrote it; these very marks made it
+                    replace(chunk, origins=origins_of(chunk.marks)).save(path)
+                return True
         if (held := self._earlier.whole(source)) is not None:
             self._write(number, held)
         return held is not None
 
-    def _new(self, number: int, source: str, batch: tuple[Mark, ...]) -> tuple[Mark, ...]:
+    def _new(self, number: int, source: str, marks: tuple[Mark, ...]) -> tuple[Mark, ...]:
         """The marks of a batch that no chunk describes; without any, its chunk is put together at once."""
-        origins = origins_of(batch)
-        known = set(self._earlier.origins(self._earlier.find(origins)).tolist())
-        new = tuple(mark for mark, origin in zip(batch, origins.tolist(), strict=True) if origin not in known)
-        if new:
-            self._batches[number] = batch, origins
-        else:
-            self._assemble(number, source, None, batch, origins)
-        return new
+        origins = origins_of(marks)
+        rows = self._earlier.find(origins)
+        old = _Old(marks, origins, rows) if len(rows) else None
+        unknown = ~np.isin(origins, self._earlier.origins(rows))
+        if not unknown.any():
+            assert old is not None
+            self._write(number, self._assembled(source, None, old))
+            return ()
+        self._under_way[number] = _Batch(origins[unknown], old)
+        return tuple(mark for mark, is_new in zip(marks, unknown.tolist(), strict=True) if is_new)
 
-    def _assemble(
-        self, number: int, source: str, new: Chunk | None, batch: tuple[Mark, ...], origins: Origins
-    ) -> None:
-        """Write the chunk of a batch out of what was described now and before, with the data of now."""
-        known = self._earlier.take(self._earlier.find(origins))
-        whole = joined([part for part in (new, known) if part is not None])
+    def _assembled(self, source: str, new: Chunk | None, old: "_Old") -> Chunk:
+        """The chunk of a batch out of what was described now and before, with the marks' data of now."""
+        whole = joined([part for part in (new, self._earlier.take(old.rows)) if part is not None])
         positions = {origin: position for position, origin in enumerate(whole.origins.tolist())}
-        kept = [row for row, origin in enumerate(origins.tolist()) if origin in positions]
-        taken = whole.take(np.array([positions[int(origins[row])] for row in kept], np.int64))
-        faults = () if new is None else new.faults
-        if len(kept) + len(faults) < len(batch):
+        kept = [row for row, origin in enumerate(old.origins.tolist()) if origin in positions]
+        taken = whole.take(np.array([positions[int(old.origins[row])] for row in kept], np.int64))
+        marks, faults = tuple(old.marks[row] for row in kept), () if new is None else new.faults
+        if len(marks) + len(faults) < len(old.marks):
             raise ArtifactError(f"chunks of {self._folder.root} changed meanwhile: run the build again")
-        marks = tuple(batch[row] for row in kept)
-        self._write(number, replace(taken, source=source, marks=marks, faults=faults))
+        return replace(taken, source=source, marks=marks, faults=faults)
 
     def _write(self, number: int, chunk: Chunk) -> None:
         place = self._folder.chunk(number)
@@ -213,10 +211,28 @@ class _Work:
         if self._before_writing is not None:
             self._before_writing()
             self._before_writing = None
-        chunk.save(self._folder.next_chunk(number) if self._beside or place.exists() else place)
+        waits = self._beside or place.exists()
+        chunk.save(self._folder.next_chunk(chunk.source) if waits else place)
 
 
-def stands(path: Path, source: str) -> bool:
-    """Whether this file holds the chunk of these marks and nothing of it is worth another try."""
-    chunk = found_chunk(path)
-    return chunk is not None and chunk.stands_for(source)
+@dataclass(frozen=True, slots=True)
+class _Old:
+    """A batch of which chunks on the disk describe a part.
+
+    Attributes:
+        marks: all of them, new ones too.
+        origins: uint64 (marks,).
+        rows: what `EarlierChunks.find` found.
+    """
+
+    marks: tuple[Mark, ...]
+    origins: Origins
+    rows: Ids
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """A batch under way: the origins of its new marks, uint64 (new,), and what is not new of it."""
+
+    new: Origins
+    old: _Old | None

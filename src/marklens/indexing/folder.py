@@ -1,6 +1,7 @@
 """What lies where in an index folder, and who may change it."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -84,25 +85,27 @@ class IndexFolder:
         """One finished piece of the build."""
         return self.root / "chunks" / f"{number:06d}.safetensors"
 
-    def next_chunk(self, number: int) -> Path:
-        """One that a build in hand will put into its place, see `settle`."""
-        return self.root / "chunks" / "next" / f"{number:06d}.safetensors"
+    def next_chunk(self, source: str) -> Path:
+        """The chunk of marks with this fingerprint that waits for its place, see `settle`."""
+        return self.root / "chunks" / "next" / f"{source}.safetensors"
 
     def next_chunks(self) -> list[Path]:
-        """All that wait to be put into their places."""
-        return sorted((self.root / "chunks" / "next").glob("[0-9]*.safetensors"))
+        """All that wait for their places."""
+        return sorted((self.root / "chunks" / "next").glob("[!.]*.safetensors"))
 
-    def settle(self, first: int, count: int) -> None:
-        """Put the chunks from `first` on that a build made beside those of before into their places.
+    def settle(self, first: int, sources: Sequence[str]) -> None:
+        """Put the chunks of these fingerprints that wait into their places, from the number `first` on.
 
-        Chunks from `count` on are deleted. A process that is killed here can call it again.
+        A process that is killed here can call it again.
         """
-        for path in self.next_chunks():
-            if first <= int(path.stem) < count:
-                path.replace(self.chunk(int(path.stem)))
-            else:
-                path.unlink()
-        for stale in self.chunks_from(count):
+        for number, source in enumerate(sources, first):
+            waiting = self.next_chunk(source)
+            if waiting.is_file():
+                waiting.replace(self.chunk(number))
+
+    def sweep(self, count: int) -> None:
+        """Delete what waits, and chunks from the number `count` on."""
+        for stale in [*self.next_chunks(), *self.chunks_from(count)]:
             stale.unlink()
 
     def chunks(self, count: int) -> list[Path]:

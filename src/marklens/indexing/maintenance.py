@@ -1,6 +1,6 @@
 """Change a finished index: add marks, remove them, compact what was removed."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
@@ -8,7 +8,7 @@ from time import perf_counter
 import numpy as np
 from loguru import logger
 
-from marklens.core.artifacts import require_disk_space
+from marklens.core.artifacts import require_disk_space, sha256
 from marklens.core.errors import ArtifactError
 from marklens.core.ports import Dataset, Progress
 from marklens.core.types import Fault, Mark
@@ -73,8 +73,8 @@ def add_marks(describer: Describer, dataset: Dataset, recipe: Recipe, chunk: int
             new = _unknown(dataset.marks(faults.append), catalog, describer.progress)
             done = describer.describe(new, chunk, first=manifest.chunks)
             total = manifest.chunks + len(done.sources)
-            folder.settle(manifest.chunks, total)
-            paths = folder.chunks_from(manifest.chunks)
+            folder.settle(manifest.chunks, done.sources)
+            paths = folder.chunks(total)[manifest.chunks :]
             known = dict.fromkeys(listed_faults(folder, "picture"))
 
             def chunks() -> Iterator[Chunk]:  # passed over several times: together they may not fit
@@ -94,10 +94,10 @@ def add_marks(describer: Describer, dataset: Dataset, recipe: Recipe, chunk: int
             faulty = {**known, **dict.fromkeys(fault for part in chunks() for fault in part.faults)}
             written = write_errors(folder, [*listed_faults(folder, "dataset"), *faults], faulty)
             names = TextIndexBuilder()
+            store.save(folder.vectors)  # the likeliest to fail: a server may be away
             # from here to the end nobody can open the index
             catalog.append(noting_texts(entries(chunks(), first), names))
             merge_indexes(texts, names.finish()).save(folder.texts)
-            store.save(folder.vectors)
             if manifest.recipe.patches:
                 append_patches(folder.patches, patch_parts(chunks(), first))
             held = catalog.counts()
@@ -113,6 +113,7 @@ def add_marks(describer: Describer, dataset: Dataset, recipe: Recipe, chunk: int
             made=stamp(),
         )
         manifest.save(folder)
+        folder.sweep(total)  # from now on no build goes on here
         return BuildReport(manifest, done.marks, perf_counter() - started, changed=True)
 
 
@@ -132,7 +133,8 @@ def remove_marks(folder: IndexFolder, ids: Sequence[str]) -> tuple[int, list[str
             held, tombstones = catalog.counts(), catalog.removed()
         now = {**manifest.counts, "marks": held.marks, "removed": held.removed}
         hidden = {**manifest.removed, **tombstones}  # also what a killed removal had hidden
-        replace(manifest, counts=now, removed=hidden, checksums=checksums(folder)).save(folder)
+        sums = {**manifest.checksums, folder.catalog.name: sha256(folder.catalog)}  # nothing else has changed
+        replace(manifest, counts=now, removed=hidden, checksums=sums).save(folder)
         return held.removed - manifest.counts["removed"], unknown
 
 
@@ -159,15 +161,16 @@ def compact(
         marks = sum(manifest.counts[which] for which in ("marks", "removed"))
         _require_room(folder, manifest, marks, f"compacting {marks:,} marks")
         removed = {**manifest.removed, **tombstones(folder)}
-        paths = folder.chunks(manifest.chunks)
+        manifest = replace(manifest, removed=removed)
+        manifest.save(folder)  # the catalog, which knows of a killed removal, is about to go
         if manifest.added:
-            _empty_damaged(paths)
-        for path in paths:
-            chunk = load_chunk(path)
-            gone = frozenset(mark.id for mark in chunk.marks if is_removed(mark, removed))
-            if gone:
-                chunk.without(gone).save(path)
-        reducer = PcaReducer.load(folder.pca) if folder.pca.is_file() else None
+            _empty_damaged(folder.chunks(manifest.chunks))
+        for path in folder.chunks(manifest.chunks):
+            _purge(path, load_chunk(path), removed)
+        for path in [*folder.chunks_from(manifest.chunks), *folder.next_chunks()]:  # of what was stopped
+            if (chunk := found_chunk(path)) is not None:
+                _purge(path, replace(chunk, source=""), removed)  # the rest of it is found mark by mark
+        reducer = _reducer_left(folder)
         model, dims = str(manifest.recipe.model["hash"]), int(manifest.recipe.pca["dims"])
         learned = find_reducer(weights, model, dims) if weights else None
         options = DeriveOptions(manifest.store, form, threads, learned, reducer)
@@ -185,18 +188,42 @@ def compact(
         return manifest
 
 
+def _purge(path: Path, chunk: Chunk, removed: Mapping[str, str]) -> None:
+    """Leave removed marks out of the chunk in a file."""
+    gone = frozenset(mark.id for mark in chunk.marks if is_removed(mark, removed))
+    if gone:
+        chunk.without(gone).save(path)
+
+
+def _reducer_left(folder: IndexFolder) -> PcaReducer | None:
+    """The reduction that the index has, unless it is lost or damaged: its vectors are made anew anyway."""
+    try:
+        return PcaReducer.load(folder.pca)
+    except ArtifactError:
+        return None
+
+
 def _empty_damaged(paths: Sequence[Path]) -> None:
-    """Put empty chunks into the places of those that are damaged: without their marks the others serve."""
+    """Put empty chunks into the places of those that are damaged: without their marks the others serve.
+
+    Raises:
+        ArtifactError: one cannot be read for now, which is no damage.
+    """
     damaged = [path for path in paths if found_chunk(path) is None]
     if not damaged or len(damaged) == len(paths):
         return
+    for path in filter(Path.exists, damaged):
+        try:
+            path.open("rb").close()
+        except OSError as error:
+            raise ArtifactError(f"{path} cannot be read ({error.strerror}): mend that first") from error
     intact = load_chunk(next(path for path in paths if path not in damaged))
     empty = replace(intact.take(np.empty(0, np.int64)), source="", faults=())
     for path in damaged:
         empty.save(path)
     logger.warning(
-        "the marks of {} are left out: 'marklens index add' with their dataset adds them again",
-        counted(len(damaged), "damaged chunk"),
+        "the marks of {} are left out: 'marklens index add' with their dataset adds them again, also those "
+        "that were removed and compacted away", counted(len(damaged), "damaged chunk"),
     )  # fmt: skip
 
 

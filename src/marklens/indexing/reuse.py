@@ -29,6 +29,7 @@ class EarlierChunks:
         heads = [chunk_head(path) for path in self._paths]
         self._sources = {source: path for path, (source, _) in zip(self._paths, heads, strict=True)}
         self._load = lru_cache(maxsize=LOADED)(found_chunk)
+        self._intact: dict[int, bool] = {}
         counts = [len(origins) for _, origins in heads]
         origins = np.concatenate([np.empty(0, np.uint64), *(origins for _, origins in heads)])
         places = np.concatenate([np.empty(0, np.int64), *(np.arange(count) for count in counts)])
@@ -36,6 +37,7 @@ class EarlierChunks:
         order = np.argsort(origins, kind="stable")
         order = order[origins[order] != UNKNOWN]
         self._origins, self._files, self._places = origins[order], files[order], places[order]
+        self._ended = np.append(self._origins, UNKNOWN)
 
     def whole(self, source: str) -> Chunk | None:
         """The chunk that was made of the same marks, if it is intact and lacks none that may do now."""
@@ -47,9 +49,9 @@ class EarlierChunks:
         """Where in here these origins are, each once, int64 (found,); damaged files hold none."""
         wanted = np.unique(origins)
         rows = np.searchsorted(self._origins, wanted)
-        rows = rows[np.append(self._origins, UNKNOWN)[rows] == wanted]
-        rows = rows[np.lexsort((self._places[rows], self._files[rows]))]  # file by file
-        return np.array([row for row in rows.tolist() if self._stands(row)], np.int64)
+        rows = rows[self._ended[rows] == wanted]
+        intact = [self._is_intact(file) for file in self._files[rows].tolist()]
+        return np.asarray(rows[np.array(intact, np.bool_)], np.int64)
 
     def origins(self, rows: Ids) -> Origins:
         """The origins of what `find` found, uint64 (rows,)."""
@@ -69,6 +71,8 @@ class EarlierChunks:
             parts.append(chunk.take(self._places[rows[self._files[rows] == file]]))
         return joined(parts) if parts else None
 
-    def _stands(self, row: int) -> bool:
-        chunk = self._load(self._paths[self._files[row]])
-        return chunk is not None and chunk.origins[self._places[row]] == self._origins[row]
+    def _is_intact(self, file: int) -> bool:
+        """Whether a file can be read; looked at once, as nobody changes it while marks are described."""
+        if file not in self._intact:
+            self._intact[file] = self._load(self._paths[file]) is not None
+        return self._intact[file]

@@ -93,10 +93,11 @@ def _counts(manifest: Manifest, catalog: Catalog, store: VectorStore) -> Check:
     said = {name: manifest.counts[name] for name in found}
     if found != said:
         return Check("counts", False, f"catalog and vectors hold {found}, the manifest says {said}")
-    same = held.removed > 0 or held.views == len(store)  # the catalog counts the views of living marks
+    views = sum(catalog.view_counts().values())
+    same = held.removed > 0 or views == len(store)  # the catalog counts the views of living marks
     if not _all_stored(catalog, store):
         return Check("counts", False, "marks of the catalog have no vectors: run 'marklens index compact'")
-    return Check("counts", same, f"{held.marks} marks, {held.views} views, {len(store)} vectors")
+    return Check("counts", same, f"{held.marks} marks, {views} views, {len(store)} vectors")
 
 
 def _all_stored(catalog: Catalog, store: VectorStore) -> bool:

@@ -8,7 +8,7 @@ from marklens.core.attributes import first_of, folded
 from marklens.core.errors import UsageError
 from marklens.core.ports import Progress
 from marklens.core.sampling import evenly
-from marklens.core.types import Filter, Mark
+from marklens.core.types import Mark
 from marklens.engine import Engine
 
 
@@ -84,10 +84,10 @@ def left_out(
 
 
 def _require_attribute(engine: Engine, name: str) -> None:
-    known = engine.catalog.facets(Filter()).attributes
+    known = engine.catalog.attribute_names()
     if first_of(dict.fromkeys(known, name), [folded(name)]) is None:
         raise UsageError(
-            f"no mark of this index has '{name}': its attributes are {', '.join(sorted(known)) or 'none'}"
+            f"no mark of this index has '{name}': its attributes are {', '.join(known) or 'none'}"
         )
 
 

@@ -13,6 +13,7 @@ from marklens.core.types import Bools, Filter, Mark, ReadText, ViewKind
 from marklens.retrieval.catalog_codes import Codes, count_codes
 from marklens.retrieval.catalog_database import Database, bindable, new_database, unique_rows
 from marklens.retrieval.catalog_filters import (
+    ATTRIBUTE_NAMES,
     CAPACITY,
     LIVING,
     REMOVED,
@@ -47,16 +48,10 @@ class CatalogCounts:
     Attributes:
         marks: living marks.
         removed: marks that were removed; they keep their numbers.
-        views: views of living marks.
-        masks: text masks of living marks.
-        views_by_kind: views of living marks, by kind.
     """
 
     marks: int
     removed: int
-    views: int
-    masks: int
-    views_by_kind: Mapping[ViewKind, int]
 
 
 class Catalog:
@@ -88,6 +83,8 @@ class Catalog:
                 insert(db, entries)
                 db.execute("COMMIT")
                 db.executescript(INDEXES)
+            # of a killed writer: it would be rolled back into the new file
+            path.with_name(f"{path.name}-journal").unlink(missing_ok=True)
 
     @staticmethod
     def open(path: Path, writable: bool = False) -> "Catalog":
@@ -150,7 +147,8 @@ class Catalog:
         """Id and file name of every mark that was removed and has not returned, sorted by id."""
         sql = (
             "SELECT id, file FROM marks WHERE removed = 1"
-            " AND id NOT IN (SELECT id FROM marks WHERE removed = 0) ORDER BY id, number"
+            " AND NOT EXISTS (SELECT 1 FROM marks AS other WHERE other.id = marks.id AND other.removed = 0)"
+            " ORDER BY id, number"
         )
         return dict(self._database.rows(sql))
 
@@ -229,15 +227,21 @@ class Catalog:
         return self._cached_codes(self._database.value("SELECT changes FROM state"), parts)
 
     def counts(self) -> CatalogCounts:
-        """How much there is."""
-        living = f"number NOT IN ({REMOVED.sql})"
+        """How many marks there are."""
         with self._database.reading() as db:
             (total,) = db.execute("SELECT COUNT(*) FROM marks").fetchone()
             (removed,) = db.execute("SELECT COUNT(*) FROM marks WHERE removed = 1").fetchone()
-            (masks,) = db.execute(f"SELECT COUNT(*) FROM masks WHERE {living}").fetchone()
-            kinds = db.execute(f"SELECT kind, COUNT(*) FROM views WHERE {living} GROUP BY kind ORDER BY kind")
-            by_kind = {ViewKind(kind): count for kind, count in kinds}
-        return CatalogCounts(total - removed, removed, sum(by_kind.values()), masks, by_kind)
+        return CatalogCounts(total - removed, removed)
+
+    def view_counts(self) -> Mapping[ViewKind, int]:
+        """How many views the living marks have, by kind; reads all of them."""
+        living = f"number NOT IN ({REMOVED.sql})"
+        sql = f"SELECT kind, COUNT(*) FROM views WHERE {living} GROUP BY kind ORDER BY kind"
+        return {ViewKind(kind): count for kind, count in self._database.rows(sql)}
+
+    def attribute_names(self) -> list[str]:
+        """The names of all attributes, sorted; jumps from name to name instead of reading all values."""
+        return [name for (name,) in self._database.rows(ATTRIBUTE_NAMES)]
 
     @property
     def capacity(self) -> int:

@@ -9,7 +9,7 @@ from sqlite3 import Connection
 
 import numpy as np
 
-from marklens.core.attributes import is_list, values_of
+from marklens.core.attributes import is_list
 from marklens.core.errors import UsageError
 from marklens.core.types import Bools, Filter
 from marklens.retrieval.catalog_database import bindable
@@ -45,6 +45,11 @@ class Facets:
 
 CAPACITY = "SELECT COALESCE(MAX(number) + 1, 0) FROM marks"
 """The largest number that was ever used, plus one."""
+ATTRIBUTE_NAMES = (
+    "WITH RECURSIVE found(name) AS (SELECT MIN(name) FROM attributes UNION ALL"
+    " SELECT (SELECT MIN(name) FROM attributes WHERE name > found.name) FROM found WHERE name IS NOT NULL)"
+    " SELECT name FROM found WHERE name IS NOT NULL"
+)
 LIVING = Condition("SELECT number FROM marks WHERE removed = 0")
 REMOVED = Condition("SELECT number FROM marks WHERE removed = 1")
 """Few, and found by an index of their own: leaving these out is faster than keeping the living."""
@@ -104,7 +109,7 @@ def _most_frequent(name: str, counted: Sequence[tuple[str, int]]) -> dict[str, i
     if is_list(name):
         counts = Counter[str]()
         for listed, marks in counted:
-            counts.update(dict.fromkeys(values_of(listed), marks))
+            counts.update(dict.fromkeys(listed.split(","), marks))
         counted = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return dict(counted[:FACET_VALUES])
 
@@ -113,10 +118,9 @@ def _attribute(name: str, value: str) -> Condition:
     """Marks that have this value; where an attribute lists several, as Nice classes, also among others."""
     sql = "SELECT number FROM attributes WHERE name = CAST(? AS TEXT) AND value = CAST(? AS TEXT)"
     parameters = bindable(name), bindable(value)
-    if not is_list(name) or values_of(value) != [value]:
+    if not is_list(name) or not value.isdecimal():
         return Condition(sql, parameters)
-    listed = "',' || replace(replace(replace(value, ';', ','), '|', ','), ' ', ',') || ','"
-    among = f"name = CAST(? AS TEXT) AND instr({listed}, ',' || CAST(? AS TEXT) || ',')"
+    among = "name = CAST(? AS TEXT) AND instr(',' || value || ',', ',' || CAST(? AS TEXT) || ',')"
     return Condition(f"{sql} UNION SELECT number FROM attributes WHERE {among}", (*parameters, *parameters))
 
 

@@ -7,6 +7,10 @@ from typing import Any
 import numpy as np
 
 
+PANELS = 3
+"""Beside each other."""
+
+
 def of_kind(kind: str, rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """The rows of a kind that have the form of its largest: few vectors may have been kept in another."""
     own = [row for row in rows if row["kind"] == kind]
@@ -24,14 +28,19 @@ def exponent(counts: Sequence[float], values: Sequence[float]) -> float:
 def plot_growth(path: Path, rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> None:
     """Draw one panel a number, one line a kind, its exponent in the legend."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import NullFormatter
 
-    figure = Figure(figsize=(4 * len(names), 4), layout="constrained")
-    axes = figure.subplots(1, len(names), squeeze=False)[0]
-    for axis, name in zip(axes, names, strict=True):
+    lines = -(-len(names) // PANELS)
+    figure = Figure(figsize=(4 * PANELS, 3.2 * lines), layout="constrained")
+    axes = figure.subplots(lines, PANELS, squeeze=False).ravel()
+    for unused in axes[len(names) :]:
+        unused.set_axis_off()
+    for axis, name in zip(axes, names, strict=False):
         for kind in dict.fromkeys(row["kind"] for row in rows):
             own = of_kind(kind, rows)
             counts, values = [row["vectors"] for row in own], [row[name] for row in own]
             axis.plot(counts, values, "o-", label=f"{kind}: n^{exponent(counts, values):.2f}")
         axis.set(title=name, xlabel="vectors", xscale="log", yscale="log")
+        axis.xaxis.set_minor_formatter(NullFormatter())
         axis.legend()
     figure.savefig(path)

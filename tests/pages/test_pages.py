@@ -113,13 +113,14 @@ def test_the_results_page_shows_what_matters(mark: Mark, lost: Mark) -> None:
     page, _ = both_pages(mark, lost)
     for expected in (
         "Vienna 26", "years 1990–2000", "2 nearest marks", "figurative view",
-            'full <span aria-label="against">', "27.05.01",
+            'full <span role="img" aria-label="against">', "27.05.01",
         "1999 · m1.png", "lost · x/&lt;b&gt;.png", "0.90", "width:75.0%", "9.4 ms", "1.23 s",
         "not legal advice",
     ):  # fmt: skip
         assert expected in page
-    assert "<dt>color</dt>" in page  # a score of 0 is a score
-    assert "<dt>text</dt>" not in page  # a channel that does not apply is left out
+    assert "<dt>colours</dt>" in page  # a score of 0 is a score
+    assert "<dt>the name</dt>" not in page  # a channel that does not apply is left out
+    assert not re.search(r"<span[^>]*aria-label[^>]*>", re.sub(r"<span[^>]*role=[^>]*>", "", page))
 
 
 def test_the_demo_page_separates_failures_and_marks_the_right_brand(mark: Mark, lost: Mark) -> None:

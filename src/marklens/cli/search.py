@@ -104,12 +104,13 @@ def hits_table(hits: tuple["Hit", ...], title: str) -> "Table":
     table = Table(title=title, title_justify="left")
     for heading, justify in (("rank", "right"), ("score", "right")):
         table.add_column(heading, justify=justify)  # type: ignore[arg-type]
-    for heading in ("id", "file", "text", "year", "Vienna", "matched by"):
+    named = any(not follows_from(hit.mark.id, hit.mark.file) for hit in hits)  # else files say the ids
+    for heading in (*(("id",) if named else ()), "file", "text", "year", "Vienna", "matched by"):
         table.add_column(heading, overflow="fold")
     for hit in hits:
         mark = hit.mark
-        id = "" if follows_from(mark.id, mark.file) else mark.id  # a file's own name need not stand twice
-        cells = (id, mark.file, hit.words or "–", str(mark.year or "–"), " ".join(mark.vienna_codes) or "–")
+        facts = (mark.file, hit.words or "–", str(mark.year or "–"), " ".join(mark.vienna_codes) or "–")
+        cells = (mark.id, *facts) if named else facts
         views = " ↔ ".join(view.label for view in hit.views) or "text"
         table.add_row(str(hit.rank), f"{hit.score:.3f}", *map(escape, cells), views)
     return table

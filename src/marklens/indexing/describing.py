@@ -207,6 +207,7 @@ class _Work:
         place = self._folder.chunk(number)
         held = found_chunk(place)
         if held is not None and (held.source, held.faults) == (chunk.source, chunk.faults):
+            self._folder.next_chunk(chunk.source).unlink(missing_ok=True)  # an earlier try
             return  # what could not be described before cannot now
         if self._before_writing is not None:
             self._before_writing()

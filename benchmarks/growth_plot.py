@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-
 PANELS = 3
 """Beside each other."""
 

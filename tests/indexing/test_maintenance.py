@@ -20,6 +20,7 @@ from marklens.indexing.maintenance import compact, remove_marks
 from marklens.indexing.manifest import load_complete
 from marklens.indexing.verifying import Check
 from marklens.retrieval.faiss_store import FaissStore
+from marklens.text.text_index import TextIndex
 
 
 def add(index: Path, marks: Path, **views: object) -> BuildReport:
@@ -80,19 +81,19 @@ def test_pictures_that_stay_broken_are_listed_once_and_do_not_grow_the_index(
 def test_an_index_can_be_opened_while_marks_are_added(
     own_index: Callable[[], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    own, opened, add_vectors, save = own_index(), [], FaissStore.add, FaissStore.save
+    own, opened, add_vectors, save = own_index(), [], FaissStore.add, TextIndex.save
 
     def add_and_open(store: FaissStore, ids: Ids, vectors: Vectors) -> None:
         add_vectors(store, ids, vectors)
         opened.append(assembly.open_engine(own, quick_settings()))
 
-    def save_and_open(store: FaissStore, path: Path) -> None:
+    def save_and_open(texts: TextIndex, path: Path) -> None:
         with pytest.raises(ArtifactError, match="being changed: try again"):
             assembly.open_engine(own, quick_settings())
-        save(store, path)
+        save(texts, path)
 
     monkeypatch.setattr(FaissStore, "add", add_and_open)
-    monkeypatch.setattr(FaissStore, "save", save_and_open)
+    monkeypatch.setattr(TextIndex, "save", save_and_open)
     add(own, draw_marks(tmp_path / "new", 2, first=40))
     assert [len(engine.similar(3, 50)) for engine in opened] == [30]
 
@@ -187,7 +188,7 @@ def test_nothing_is_removed_from_an_index_whose_addition_was_killed(
     own_index: Callable[[], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own, new = own_index(), draw_marks(tmp_path / "new", 2, first=40)
-    monkeypatch.setattr("marklens.retrieval.faiss_store.FaissStore.save", die)
+    monkeypatch.setattr("marklens.text.text_index.TextIndex.save", die)
     with pytest.raises(Killed):
         add(own, new)
     monkeypatch.undo()
@@ -197,6 +198,22 @@ def test_nothing_is_removed_from_an_index_whose_addition_was_killed(
     assert add(own, new).manifest.counts["marks"] == 32  # their chunk was kept: nothing is described again
     assert found(own, new / "mark0040.png")[0] == "mark0040"
     assert all(checks(own).values())
+
+
+def test_vectors_that_cannot_be_written_leave_the_index_as_it_was(
+    own_index: Callable[[], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, new = own_index(), draw_marks(tmp_path / "new", 2, first=40)
+
+    def full(*_: object) -> None:
+        raise DiskSpaceError("the disk is full")
+
+    monkeypatch.setattr(FaissStore, "save", full)
+    with pytest.raises(DiskSpaceError):
+        add(own, new)
+    monkeypatch.undo()
+    assert len(found(own, new / "mark0040.png")) == 30
+    assert add(own, new).manifest.counts["marks"] == 32
 
 
 @pytest.mark.parametrize("mended_by", ["compact", "build"])

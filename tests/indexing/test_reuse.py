@@ -334,7 +334,7 @@ def test_a_removal_does_not_bless_a_damaged_file(own_index: Callable[[], Path]) 
     folder.patches.write_bytes(bytes(damaged))
     remove_marks(folder, ["mark0004"])
     files = {check.name: check.passed for check in build_assembly.check(own, quick_settings(), 2, Silent())}
-    assert files["files"] is False
+    assert files["checksums"] is False
 
 
 def stopped_rebuild(index: Path, marks: Path, steps: int) -> None:

@@ -89,7 +89,7 @@ def test_a_page_shows_both_pictures_and_what_matches(
     assert (page.foreign, page.overlays) == (0, 2)
     assert page.links == ["https://office.example/4"], "no script becomes a link"
     text = (tmp_path / "r.html").read_text()
-    for said in ("2026-07-30", "ACME", "same Nice class 25", "earlier mark stands: Registered", "global"):
+    for said in ("2026-07-30", "ACME", "same Nice class 25", "earlier mark stands: Registered", "as a whole"):
         assert said in text
     assert "'=cmd()" in (tmp_path / "r.csv").read_text()
 

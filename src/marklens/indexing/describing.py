@@ -155,7 +155,8 @@ class _Work:
             number, source = self._first + len(self.done.sources), fingerprint(batch)
             self.done.sources.append(source)
             new = () if self._is_there(number, source) else self._new(number, source, batch)
-            self._progress.advance(len(batch) - len(new), skipped=True)
+            if known := len(batch) - len(new):
+                self._progress.advance(known, skipped=True)
             if new:
                 yield Task(number, source, new)
 

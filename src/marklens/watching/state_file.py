@@ -111,7 +111,7 @@ def require_portfolio(remembered: WatchState, path: Path, index: Path, recheck: 
     before, here = remembered.watched(), os.path.abspath(index)
     if before not in {None, here} and not recheck:
         raise UsageError(
-            f"{path} is of a watch over {before}: give another state, or --recheck if {here} is that index"
+            f"{path} is of a watch over {before}: give another --state, or --recheck if {here} is that index"
         )
     if before != here:
         remembered.watch(here)

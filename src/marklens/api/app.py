@@ -49,9 +49,8 @@ def create_app(service: Service) -> FastAPI:
     app.state.service = service
 
     async def noted(request: Request, error: Exception) -> Response:
-        if isinstance(error, HTTPException) and isinstance(
-            error.__cause__, OSError
-        ):  # an upload could not be put down: no fault of the client's
+        unkept = isinstance(error, HTTPException) and isinstance(error.__cause__, OSError)
+        if unkept:  # an upload could not be put down: no fault of the client's
             logger.error("an upload could not be kept: {}", error.__cause__)
             error = ProblemError(503, "no-room", "there is no room for uploads now", {"Retry-After": "5"})
         service.metrics.problem(problem_of(error).kind)

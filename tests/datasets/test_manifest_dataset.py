@@ -51,13 +51,13 @@ def test_a_table_in_utf_16_that_is_cut_off_is_one_line(tmp_path: Path) -> None:
 
 
 def test_lists_of_classes_are_kept_in_one_way(tmp_path: Path) -> None:
-    rows = [[9, 42], "[9, 42]", "9;42", "9\n42", "Word mark", ["9", "42"]]
+    rows = [[9, 42], "[9, 42]", "9;42", "9\n42", "Word mark", ["9", "42"], "[]"]
     lines = "".join(
         json.dumps({"file": f"{n}.png", "nice_classes": row}) + "\n" for n, row in enumerate(rows)
     )
     marks, _ = read(manifest(tmp_path, "m.jsonl", lines, *(f"{n}.png" for n in range(len(rows)))))
     kept = [mark.attributes["nice_classes"] for mark in marks]
-    assert kept == ["9,42", "9,42", "9,42", "9,42", "Word mark", "9,42"]
+    assert kept == ["9,42", "9,42", "9,42", "9,42", "Word mark", "9,42", "[]"]
 
 
 def test_a_header_over_two_lines_and_cells_without_a_column(tmp_path: Path) -> None:

@@ -30,5 +30,11 @@ def written(name: str, value: str) -> str:
     """An attribute's value as it is kept: lists of numbers as ``9,42``, whatever stands between them."""
     if not is_list(name):
         return value
-    numbers = [part for part in dict.fromkeys(_BETWEEN.split(value)) if part]
-    return ",".join(numbers) if all(map(str.isdecimal, numbers)) else value
+    parts = [part for part in dict.fromkeys(_BETWEEN.split(value)) if part]
+    return ",".join(parts) if parts and all(map(str.isdecimal, parts)) else value
+
+
+def values_of(name: str, kept: str) -> list[str]:
+    """The values that an attribute, as `written` keeps it, has: those of a list singly."""
+    parts = kept.split(",") if is_list(name) else [kept]
+    return parts if all(map(str.isdecimal, parts)) else [kept]

@@ -9,7 +9,7 @@ from sqlite3 import Connection
 
 import numpy as np
 
-from marklens.core.attributes import is_list
+from marklens.core.attributes import is_list, values_of
 from marklens.core.errors import UsageError
 from marklens.core.types import Bools, Filter
 from marklens.retrieval.catalog_database import bindable
@@ -109,19 +109,18 @@ def _most_frequent(name: str, counted: Sequence[tuple[str, int]]) -> dict[str, i
     if is_list(name):
         counts = Counter[str]()
         for listed, marks in counted:
-            counts.update(dict.fromkeys(listed.split(","), marks))
+            counts.update(dict.fromkeys(values_of(name, listed), marks))
         counted = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return dict(counted[:FACET_VALUES])
 
 
 def _attribute(name: str, value: str) -> Condition:
     """Marks that have this value; where an attribute lists several, as Nice classes, also among others."""
-    sql = "SELECT number FROM attributes WHERE name = CAST(? AS TEXT) AND value = CAST(? AS TEXT)"
-    parameters = bindable(name), bindable(value)
-    if not is_list(name) or not value.isdecimal():
-        return Condition(sql, parameters)
-    among = "name = CAST(? AS TEXT) AND instr(',' || value || ',', ',' || CAST(? AS TEXT) || ',')"
-    return Condition(f"{sql} UNION SELECT number FROM attributes WHERE {among}", (*parameters, *parameters))
+    has = "value = CAST(? AS TEXT)"
+    if is_list(name) and value.isdecimal():
+        has = "value NOT GLOB '*[^0-9,]*' AND instr(',' || value || ',', ',' || CAST(? AS TEXT) || ',')"
+    sql = f"SELECT number FROM attributes WHERE name = CAST(? AS TEXT) AND {has}"
+    return Condition(sql, (bindable(name), bindable(value)))
 
 
 def _vienna(prefixes: tuple[str, ...]) -> Condition:

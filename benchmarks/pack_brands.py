@@ -7,7 +7,6 @@ With --masks PACKED or --index INDEX, text masks come from there and no text is 
 """
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Annotated
@@ -15,7 +14,6 @@ from typing import Annotated
 import typer
 
 from benchmarks.training_brands import FULL_VIEWS
-from marklens import assembly
 from marklens.cli.progress import shown_progress
 from marklens.core.resources import graceful_stop
 from marklens.datasets.grouping import groups_of
@@ -23,13 +21,11 @@ from marklens.datasets.icons.brand_names import brand_of
 from marklens.datasets.icons.brand_split import SPLITS
 from marklens.datasets.icons.selecting import held_out, select_split
 from marklens.datasets.opening import open_dataset
-from marklens.indexing.preparing import InProcessPreparer, PoolPreparer
 from marklens.preprocessing.pipeline import ViewMaker, ViewOptions
-from marklens.preprocessing.prepared import Preparer
 from marklens.preprocessing.text_detector import NoDetector
-from marklens.train_assembly import index_masks
+from marklens.train_assembly import index_masks, masked_preparer
 from marklens.training.pairs.groups import looks_of
-from marklens.training.pairs.masked_preparer import MaskedPreparer, Masks
+from marklens.training.pairs.masked_preparer import Masks
 from marklens.training.pairs.packed_views import packed_masks
 from marklens.training.pairs.packing import pack_views
 
@@ -65,7 +61,7 @@ def main(
     apart = looks_of(held_out(dataset, everything, part), ViewMaker(FULL_VIEWS, NoDetector()))
     known: Masks = packed_masks(masks) if masks else index_masks(index, options) if index else {}
     with graceful_stop() as stop, shown_progress() as progress:
-        preparer = _preparer(options, workers, known)
+        preparer = masked_preparer(options, workers, 60.0, known)
         report = pack_views(out, marks, groups, options, preparer, progress, stop, apart)
     typer.echo(f"{report}\n{perf_counter() - started:.0f} s")
 
@@ -74,12 +70,6 @@ def _joined(concepts: Groups, brands: Groups) -> list[tuple[str, Sequence[str]]]
     """Concepts, each together with the brand that is called like it: negatives of each other they are not."""
     called = {name: brand_of("", name.replace(" ", "-"), shown_as_brand=True) for name in concepts}
     return [(name, [*files, *brands.get(called[name] or "", ())]) for name, files in concepts.items()]
-
-
-def _preparer(options: ViewOptions, workers: int, known: Masks) -> Preparer:
-    factory = partial(assembly.make_view_maker, options)
-    pool = PoolPreparer(factory, workers, 60.0) if workers else InProcessPreparer(factory)
-    return MaskedPreparer(factory(), known, pool, max(1, workers)) if known else pool
 
 
 if __name__ == "__main__":

@@ -29,6 +29,19 @@ class Silent:
         self.skipped += steps * skipped
 
 
+class StopAfter(Silent):
+    """Sets a stop flag after so many steps, as a signal would."""
+
+    def __init__(self, steps: int, flag: StopFlag) -> None:
+        super().__init__()
+        self._after, self._flag = steps, flag
+
+    def advance(self, steps: int, skipped: bool = False) -> None:
+        super().advance(steps, skipped)
+        if self.steps >= self._after:
+            self._flag.set()
+
+
 def draw_mark(seed: int, words: bool = False) -> np.ndarray:
     """A mark of three random shapes, uint8 (240, 240, 3), BGR; the same seed draws the same mark."""
     random = np.random.default_rng(seed)

@@ -26,7 +26,7 @@ from marklens.indexing.describing import Describer, Runner
 from marklens.indexing.local_runner import LocalRunner
 from marklens.indexing.maintenance import add_marks
 from marklens.indexing.manifest import Recipe
-from marklens.indexing.preparing import InProcessPreparer, PoolPreparer
+from marklens.indexing.preparing import PoolPreparer, make_preparer
 from marklens.indexing.ray_cluster import Cluster
 from marklens.indexing.ray_runner import RayRunner
 from marklens.indexing.verifying import Check, verify
@@ -89,10 +89,7 @@ def _runner(
     settings: Settings, options: ViewOptions, describer: ViewDescriber
 ) -> AbstractContextManager[Runner]:
     factory, build = partial(make_view_maker, options), settings.build
-    preparer = (
-        PoolPreparer(factory, build.workers, build.timeout) if build.workers else InProcessPreparer(factory)
-    )
-    return LocalRunner(preparer, describer)
+    return LocalRunner(make_preparer(factory, build.workers, build.timeout), describer)
 
 
 def _ray_runner(

@@ -25,7 +25,7 @@ from marklens.naming import NAMED, NameSearch
 from marklens.preprocessing.mask_store import decode_mask
 from marklens.preprocessing.pipeline import ViewMaker
 from marklens.query_maker import QueryMaker
-from marklens.reranking.aspects import why_nothing_counts
+from marklens.reranking.aspects import why_no_mark, why_nothing_counts
 from marklens.reranking.reranker import Ranked, Reranker
 from marklens.reranking.scoring import Calibration, Channels, Weights
 from marklens.results import Explained, Query, SearchResult
@@ -36,7 +36,7 @@ from marklens.text.matcher import TextMatcher
 
 Worth = Callable[[float, Scores], bool]
 """Whether a mark of this score, made of these channels, shall become a hit."""
-NO_MARK, NO_NAME = "the filter leaves no mark", "no mark that the filter leaves is called like this"
+NO_NAME = "no mark that the filter leaves is called like this"
 
 
 class Engine:
@@ -189,17 +189,14 @@ class Engine:
             [(each.candidate.number, each.score, each.scores, each.candidate.views) for each in chosen]
         )
         watch.lap("rerank")
-        note = None if said else self._why_none(wanted) if not ranked else why_nothing_counts(weights, text)
+        note = (
+            None
+            if said
+            else why_no_mark(wanted, self.catalog.attribute_names)
+            if not ranked
+            else why_nothing_counts(weights, text)
+        )
         return SearchResult(hits, _milliseconds(watch), text, query, note)
-
-    def _why_none(self, wanted: Filter | None) -> str:
-        """Why no mark was found: a filter by an attribute that no mark has deserves a word of its own."""
-        asked = wanted.attributes if wanted else {}
-        known = self.catalog.attribute_names() if asked else []
-        unknown = [name for name in asked if name not in known]
-        if not unknown:
-            return NO_MARK
-        return f"{NO_MARK}: none has an attribute '{unknown[0]}', only {', '.join(known) or 'none'}"
 
     def explain(self, result: SearchResult, hit: Hit) -> Explained:
         """Why a hit is one: what of it was compared, patch by patch and sound by sound."""

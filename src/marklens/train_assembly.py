@@ -26,7 +26,7 @@ from marklens.embeddings.onnx_embedder import BUNDLED, BUNDLED_SIZE, bundled_wei
 from marklens.evaluation.protocols import read_groups as read_queries
 from marklens.indexing.folder import IndexFolder
 from marklens.indexing.manifest import load_complete
-from marklens.indexing.preparing import InProcessPreparer, PoolPreparer
+from marklens.indexing.preparing import make_preparer
 from marklens.preprocessing.pipeline import ViewMaker, ViewOptions
 from marklens.preprocessing.prepared import Preparer
 from marklens.preprocessing.text_detector import NoDetector
@@ -215,15 +215,15 @@ class _Packer:
         return views
 
     def _preparer(self, options: ViewOptions) -> Preparer:
-        factory = partial(assembly.make_view_maker, options)
-        build = self.settings.build
-        pool: Preparer = (
-            PoolPreparer(factory, build.workers, build.timeout)
-            if build.workers
-            else InProcessPreparer(factory)
-        )
         known = index_masks(self.request.index, options) if self.request.index else {}
-        return MaskedPreparer(factory(), known, pool, max(1, build.workers)) if known else pool
+        return masked_preparer(options, self.settings.build.workers, self.settings.build.timeout, known)
+
+
+def masked_preparer(options: ViewOptions, workers: int, timeout: float, known: Masks) -> Preparer:
+    """What makes views, from masks where they are known, else by looking for text in worker processes."""
+    factory = partial(assembly.make_view_maker, options)
+    preparer = make_preparer(factory, workers, timeout)
+    return MaskedPreparer(factory(), known, preparer, max(1, workers)) if known else preparer
 
 
 def index_masks(index: Path, options: ViewOptions) -> Masks:

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import cv2
 import numpy as np
 import pytest
-from tests.small_index import WORDS, Silent, build, draw_mark, draw_marks, quick_settings
+from tests.small_index import WORDS, Silent, StopAfter, build, draw_mark, draw_marks, quick_settings
 
 from marklens import assembly, build_assembly
 from marklens.core.artifacts import read_json, write_json
@@ -46,19 +46,6 @@ def content(index: Path) -> tuple[str, bytes, bytes, bytes]:
     with Catalog.open(folder.catalog) as catalog:
         files = [path.read_bytes() for path in (folder.pca, folder.vectors, folder.patches)]
         return catalog.content_digest(), files[0], files[1], files[2]
-
-
-class StopAfter(Silent):
-    """Sets a stop flag after so many steps, as a signal would."""
-
-    def __init__(self, steps: int, flag: StopFlag) -> None:
-        super().__init__()
-        self._after, self._flag = steps, flag
-
-    def advance(self, steps: int, skipped: bool = False) -> None:
-        super().advance(steps, skipped)
-        if self.steps >= self._after:
-            self._flag.set()
 
 
 def test_every_mark_finds_itself(index: Path, marks: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.small_index import Silent, build, draw_marks, quick_settings
+from tests.small_index import Silent, StopAfter, build, draw_marks, quick_settings
 
 from marklens import assembly, build_assembly
 from marklens.core.errors import ArtifactError, Interrupted, UsageError
@@ -41,17 +41,24 @@ def same_as_new(index: Path, marks: Path, fresh: Path) -> bool:
     return plain and close and exact and not IndexFolder(index).next_chunks()
 
 
-class StopSoon(Silent):
-    """Sets a stop flag after so many marks."""
+def stopped_rebuild(index: Path, dataset: Path, steps: int) -> None:
+    stop = StopFlag()
+    with pytest.raises(Interrupted):
+        build_assembly.build(
+            index, open_dataset(dataset), quick_settings(), None, StopAfter(steps, stop), stop
+        )
 
-    def __init__(self, flag: StopFlag, steps: int) -> None:
-        super().__init__()
-        self._flag, self._after = flag, steps
 
-    def advance(self, steps: int, skipped: bool = False) -> None:
-        super().advance(steps, skipped)
-        if self.steps >= self._after:
-            self._flag.set()
+def add(index: Path, dataset: Path) -> BuildReport:
+    return build_assembly.add(index, open_dataset(dataset), quick_settings(), Silent(), StopFlag())
+
+
+def with_additions(folder: Path) -> tuple[Path, Path]:
+    """Nine marks and the index of them, to which two were added."""
+    marks, index = draw_marks(folder / "marks", 9), folder / "index"
+    build(index, marks)
+    add(index, draw_marks(folder / "new", 2, 40))
+    return marks, index
 
 
 Row = dict[str, object]
@@ -110,9 +117,7 @@ def test_what_a_stopped_rebuild_described_is_kept_through_any_further_change(
     marks, index = draw_marks(tmp_path / "marks", 16, first=100), tmp_path / "index"
     build(index, marks)
     draw_marks(marks, 48, first=200)
-    stop = StopFlag()
-    with pytest.raises(Interrupted):
-        build_assembly.build(index, open_dataset(marks), quick_settings(), None, StopSoon(stop, 50), stop)
+    stopped_rebuild(index, marks, 50)
     draw_marks(marks, 20)  # sort first: every chunk that waits is cut otherwise
     settings = quick_settings()
     other = settings.model_copy(update={"build": settings.build.model_copy(update={"chunk": chunk})})
@@ -161,9 +166,7 @@ def test_a_stopped_rebuild_goes_on_where_it_was(tmp_path: Path, steps: int) -> N
     marks, index = draw_marks(tmp_path / "marks", 24, first=10), tmp_path / "index"
     build(index, marks)
     draw_marks(marks, 5)
-    stop = StopFlag()
-    with pytest.raises(Interrupted):
-        build_assembly.build(index, open_dataset(marks), quick_settings(), None, StopSoon(stop, steps), stop)
+    stopped_rebuild(index, marks, steps)
     assert load_complete(IndexFolder(index)).counts["marks"] == 24
     described = len({*IndexFolder(index).next_chunks()}) > 0
     draw_marks(marks, 1, first=6)  # and the dataset changes again meanwhile
@@ -240,13 +243,10 @@ def test_a_damaged_chunk_of_an_index_with_additions_costs_its_marks_until_they_a
     )
     build(index, marks)
 
-    def add(dataset: Path) -> BuildReport:
-        return build_assembly.add(index, open_dataset(dataset), quick_settings(), Silent(), StopFlag())
-
-    add(new)
+    add(index, new)
     IndexFolder(index).chunk(1).write_bytes(b"damaged")
     assert compact(IndexFolder(index), 1, Silent()).counts["marks"] == 17
-    assert add(marks).described == 8
+    assert add(index, marks).described == 8
     engine = assembly.open_engine(index, quick_settings())
     assert engine.search(read_picture(marks / "mark0010.png"), top=1).hits[0].mark.id == "mark0010"
     assert all(check.passed for check in build_assembly.check(index, quick_settings(), 8, Silent()))
@@ -270,13 +270,7 @@ def test_damaged_files_hold_nothing(tmp_path: Path) -> None:
 def test_a_chunk_that_cannot_be_read_for_now_is_not_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    marks, new, index = (
-        draw_marks(tmp_path / "marks", 9),
-        draw_marks(tmp_path / "new", 2, 40),
-        tmp_path / "index",
-    )
-    build(index, marks)
-    build_assembly.add(index, open_dataset(new), quick_settings(), Silent(), StopFlag())
+    _, index = with_additions(tmp_path)
     path = IndexFolder(index).chunk(0)
     before, opened = path.read_bytes(), Path.open
 
@@ -285,7 +279,9 @@ def test_a_chunk_that_cannot_be_read_for_now_is_not_given_up(
             raise PermissionError(13, "Permission denied")
         return opened(self, *arguments, **options)
 
-    monkeypatch.setattr("marklens.indexing.maintenance.found_chunk", lambda it: None if it == path else 1)
+    monkeypatch.setattr(
+        "marklens.indexing.maintenance.found_chunk", lambda it: None if it == path else found_chunk(it)
+    )
     monkeypatch.setattr(Path, "open", refused)
     with pytest.raises(ArtifactError, match="Permission denied"):
         compact(IndexFolder(index), 1, Silent())
@@ -294,13 +290,7 @@ def test_a_chunk_that_cannot_be_read_for_now_is_not_given_up(
 
 
 def test_a_damaged_reduction_of_an_index_with_additions_is_made_again(tmp_path: Path) -> None:
-    marks, new, index = (
-        draw_marks(tmp_path / "marks", 9),
-        draw_marks(tmp_path / "new", 2, 40),
-        tmp_path / "index",
-    )
-    build(index, marks)
-    build_assembly.add(index, open_dataset(new), quick_settings(), Silent(), StopFlag())
+    marks, index = with_additions(tmp_path)
     folder = IndexFolder(index)
     folder.pca.write_bytes(folder.pca.read_bytes()[:-9])
     assert compact(folder, 1, Silent()).counts["marks"] == 11
@@ -314,9 +304,7 @@ def test_compacting_leaves_nothing_of_a_removed_mark_in_chunks_that_wait(tmp_pat
     dataset = listed(marks, rows)
     build(index, dataset)
     listed(marks, rows[1:])  # every chunk shifts
-    stop = StopFlag()
-    with pytest.raises(Interrupted):
-        build_assembly.build(index, open_dataset(dataset), quick_settings(), None, StopSoon(stop, 17), stop)
+    stopped_rebuild(index, dataset, 17)
     folder = IndexFolder(index)
     assert any(b"secret0003" in path.read_bytes() for path in folder.next_chunks())
     remove_marks(folder, ["m3"])
@@ -337,20 +325,14 @@ def test_a_removal_does_not_bless_a_damaged_file(own_index: Callable[[], Path]) 
     assert files["checksums"] is False
 
 
-def stopped_rebuild(index: Path, marks: Path, steps: int) -> None:
-    stop = StopFlag()
-    with pytest.raises(Interrupted):
-        build_assembly.build(index, open_dataset(marks), quick_settings(), None, StopSoon(stop, steps), stop)
-
-
 def test_adding_after_a_stopped_rebuild_adds_what_was_given(tmp_path: Path) -> None:
     marks, index = draw_marks(tmp_path / "marks", 20), tmp_path / "index"
     build(index, marks)
     draw_marks(marks, 20, first=20)
     stopped_rebuild(index, marks, 33)
     assert IndexFolder(index).next_chunks()
-    new = open_dataset(draw_marks(tmp_path / "new", 5, 80))
-    report = build_assembly.add(index, new, quick_settings(), Silent(), StopFlag())
+    new = draw_marks(tmp_path / "new", 5, 80)
+    report = add(index, new)
     assert (report.described, report.manifest.counts["marks"]) == (5, 25)
     ids = {mark.id for chunk in chunks(index) for mark in chunk.marks}
     assert {f"mark{n:04d}" for n in range(80, 85)} <= ids and "mark0030" not in ids
@@ -360,11 +342,11 @@ def test_adding_after_a_stopped_rebuild_adds_what_was_given(tmp_path: Path) -> N
 def test_adding_nothing_keeps_what_a_stopped_rebuild_described(tmp_path: Path) -> None:
     marks, index = draw_marks(tmp_path / "marks", 20), tmp_path / "index"
     build(index, marks)
-    known = open_dataset(draw_marks(tmp_path / "known", 3))
+    known = draw_marks(tmp_path / "known", 3)
     draw_marks(marks, 20, first=20)
     stopped_rebuild(index, marks, 33)
     before = IndexFolder(index).next_chunks()
-    assert build_assembly.add(index, known, quick_settings(), Silent(), StopFlag()).changed is False
+    assert add(index, known).changed is False
     assert IndexFolder(index).next_chunks() == before
 
 
@@ -391,7 +373,7 @@ def test_a_removed_mark_that_was_about_to_return_returns_after_a_compact(tmp_pat
     (new / "mark0003.png").write_bytes((marks / "mark0003.png").read_bytes())
     stop = StopFlag()
     with pytest.raises(Interrupted):
-        build_assembly.add(index, open_dataset(new), quick_settings(), StopSoon(stop, 8), stop)
+        build_assembly.add(index, open_dataset(new), quick_settings(), StopAfter(8, stop), stop)
     compact(folder, 1, Silent())
-    build_assembly.add(index, open_dataset(new), quick_settings(), Silent(), StopFlag())
+    add(index, new)
     assert "mark0003" in {mark.id for chunk in chunks(index) for mark in chunk.marks}

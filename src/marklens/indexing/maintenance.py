@@ -163,13 +163,14 @@ def compact(
         removed = {**manifest.removed, **tombstones(folder)}
         manifest = replace(manifest, removed=removed)
         manifest.save(folder)  # the catalog, which knows of a killed removal, is about to go
-        if manifest.added:
-            _empty_damaged(folder.chunks(manifest.chunks))
-        for path in folder.chunks(manifest.chunks):
-            _purge(path, load_chunk(path), removed)
+        paths = folder.chunks(manifest.chunks)
+        damaged = [path for path in paths if not _purge(path, removed)]
+        if damaged:
+            if not manifest.added or len(damaged) == len(paths):
+                load_chunk(damaged[0])  # which says what is wrong
+            _empty(damaged, next(path for path in paths if path not in damaged))
         for path in [*folder.chunks_from(manifest.chunks), *folder.next_chunks()]:  # of what was stopped
-            if (chunk := found_chunk(path)) is not None:
-                _purge(path, replace(chunk, source=""), removed)  # the rest of it is found mark by mark
+            _purge(path, removed, source="")  # the rest of it is found mark by mark
         reducer = _reducer_left(folder)
         model, dims = str(manifest.recipe.model["hash"]), int(manifest.recipe.pca["dims"])
         learned = find_reducer(weights, model, dims) if weights else None
@@ -188,11 +189,16 @@ def compact(
         return manifest
 
 
-def _purge(path: Path, chunk: Chunk, removed: Mapping[str, str]) -> None:
-    """Leave removed marks out of the chunk in a file."""
+def _purge(path: Path, removed: Mapping[str, str], source: str | None = None) -> bool:
+    """Leave removed marks out of the chunk in a file, which then bears `source`; False if it is damaged."""
+    chunk = found_chunk(path)
+    if chunk is None:
+        return False
     gone = frozenset(mark.id for mark in chunk.marks if is_removed(mark, removed))
     if gone:
-        chunk.without(gone).save(path)
+        left = chunk.without(gone)
+        (left if source is None else replace(left, source=source)).save(path)
+    return True
 
 
 def _reducer_left(folder: IndexFolder) -> PcaReducer | None:
@@ -203,22 +209,18 @@ def _reducer_left(folder: IndexFolder) -> PcaReducer | None:
         return None
 
 
-def _empty_damaged(paths: Sequence[Path]) -> None:
+def _empty(damaged: Sequence[Path], intact: Path) -> None:
     """Put empty chunks into the places of those that are damaged: without their marks the others serve.
 
     Raises:
         ArtifactError: one cannot be read for now, which is no damage.
     """
-    damaged = [path for path in paths if found_chunk(path) is None]
-    if not damaged or len(damaged) == len(paths):
-        return
     for path in filter(Path.exists, damaged):
         try:
             path.open("rb").close()
         except OSError as error:
             raise ArtifactError(f"{path} cannot be read ({error.strerror}): mend that first") from error
-    intact = load_chunk(next(path for path in paths if path not in damaged))
-    empty = replace(intact.take(np.empty(0, np.int64)), source="", faults=())
+    empty = replace(load_chunk(intact).take(np.empty(0, np.int64)), source="", faults=())
     for path in damaged:
         empty.save(path)
     logger.warning(

@@ -14,7 +14,7 @@ from marklens.core.types import Fault, Mark
 from marklens.core.worker import Worker, WorkerLost
 from marklens.preprocessing.mask_store import encode_mask
 from marklens.preprocessing.pipeline import ViewMaker
-from marklens.preprocessing.prepared import Prepared
+from marklens.preprocessing.prepared import Prepared, Preparer
 from marklens.text.extractor import words_said
 
 ViewMakerFactory = Callable[[], ViewMaker]
@@ -34,6 +34,11 @@ def prepare_mark(mark: Mark, maker: ViewMaker) -> Prepared:
         return _failed(mark, "failed", f"{type(error).__name__}: {error}")
     mask = None if result.mask is None else encode_mask(result.mask)
     return Prepared(mark, result, mask, None, decoded - started)
+
+
+def make_preparer(factory: ViewMakerFactory, workers: int, timeout: float) -> Preparer:
+    """What prepares in so many processes, see `PoolPreparer`; with 0 in this one."""
+    return PoolPreparer(factory, workers, timeout) if workers else InProcessPreparer(factory)
 
 
 class InProcessPreparer:

@@ -1,8 +1,10 @@
 """Aspects of a mark to search by: what a person means, as weights of the channels."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Literal, get_args
 
+from marklens.core.types import Filter
 from marklens.reranking.scoring import Weights
 
 Aspect = Literal["composite", "shape", "colour", "text"]
@@ -31,6 +33,21 @@ def aspect_weights(usual: Weights, aspect: Aspect) -> Weights:
         base = usual if usual.global_ + usual.spatial > 0 else Weights()
         return replace(base, text=0, color=0)
     return usual
+
+
+def why_no_mark(wanted: Filter | None, attribute_names: Callable[[], Sequence[str]]) -> str:
+    """Why a filter leaves no mark, in one line: perhaps it asks for an attribute that no mark has.
+
+    Args:
+        wanted: the filter.
+        attribute_names: gives the names of all attributes; called only where the filter asks for some.
+    """
+    said, asked = "the filter leaves no mark", wanted.attributes if wanted else {}
+    known = attribute_names() if asked else ()
+    unknown = next((name for name in asked if name not in known), None)
+    if unknown is None:
+        return said
+    return f"{said}: none has an attribute '{unknown}', only {', '.join(known) or 'none'}"
 
 
 def why_nothing_counts(weights: Weights, text: str | None) -> str:
